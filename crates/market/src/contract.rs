@@ -1,0 +1,145 @@
+//! The contracts of this room: accrual of indexes, and a pool that fills trades itself.
+
+use alloc::vec::Vec;
+use cofferdam_core::{
+    Amount, AssetId, At, FundingIndex, Holder, Index, Lots, MarketId, MarketView, MathError, Memory,
+    MemoryError, PoolId, Posting, Quanta, Scaled, Ticks,
+};
+use core::fmt::Debug;
+
+/// A lending side: what suppliers put in and borrowers took out of one asset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LendingView {
+    /// The asset lent.
+    pub asset: AssetId,
+    /// Cash in the pool, in atoms.
+    pub cash: Amount,
+    /// Debt in scaled units.
+    pub debt: Scaled,
+    /// Interest index of the debt now.
+    pub index: Index,
+}
+
+/// What accrues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A market with funding.
+    Market(MarketView),
+    /// An asset that is lent.
+    Lending(LendingView),
+}
+
+/// A change of a cumulative index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IndexMove {
+    /// Funding per lot, in quanta x 2^-32; longs pay what shorts receive.
+    Funding {
+        /// Which market.
+        market: MarketId,
+        /// The new cumulative value.
+        to: FundingIndex,
+    },
+    /// Interest of debts in an asset; the pool that lent is owed exactly what borrowers owe.
+    Debt {
+        /// Which asset.
+        asset: AssetId,
+        /// The new index, never below the old one.
+        to: Index,
+    },
+}
+
+/// What this room can refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MarketError {
+    /// Arithmetic beyond its range.
+    #[error(transparent)]
+    Math(#[from] MathError),
+    /// A memory record that cannot be read.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+    /// The rule does not apply to this subject (funding on a lent asset, interest on a market).
+    #[error("this accrual rule does not apply to such a subject")]
+    NotForSubject,
+    /// A parameter outside its range.
+    #[error("{field} is {value}; accepted is {accepted}")]
+    Parameter {
+        /// Which parameter.
+        field: &'static str,
+        /// What it was.
+        value: i128,
+        /// What would be accepted.
+        accepted: &'static str,
+    },
+}
+
+/// A rule by which an index grows. Time comes with the call; the rule keeps the time of its last accrual in its memory.
+///
+/// # Contract
+///
+/// - Accruing twice at the same time moves nothing the second time.
+/// - A debt index never falls (INV-9). Funding moves either way.
+/// - No price that is unusable moves an index.
+pub trait Accrual: Debug + Send + Sync {
+    /// The moves due at `at`; empty when nothing is.
+    fn accrue(
+        &self,
+        at: At,
+        subject: &Subject,
+        memory: &mut Memory<'_>,
+    ) -> Result<Vec<IndexMove>, MarketError>;
+}
+
+/// A pool that takes the other side of trades.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolView {
+    /// Which pool.
+    pub id: PoolId,
+    /// Its own position in the market.
+    pub lots: Lots,
+    /// What that position cost.
+    pub cost: Quanta,
+    /// Its cash in the settlement asset, in atoms.
+    pub cash: Amount,
+    /// Its equity at mid, in quanta.
+    pub equity: Quanta,
+}
+
+/// A trade with a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolOrder {
+    /// Who trades.
+    pub taker: Holder,
+    /// Signed lots the taker buys (positive) or sells.
+    pub lots: Lots,
+    /// Worst average price that the taker accepts, fee included.
+    pub limit: Ticks,
+}
+
+/// What a pool filled.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fill {
+    /// Balanced postings between taker, pool and house.
+    pub postings: Vec<Posting>,
+    /// Lots left unfilled, with the sign of the order.
+    pub left: Lots,
+}
+
+/// How a pool prices and fills.
+///
+/// # Contract
+///
+/// - Postings are balanced and touch only the taker, the pool and the house.
+/// - Never fills past the taker's limit nor more lots than were ordered.
+/// - A round trip at unchanged prices never gains (INV-4), nor does splitting an order (INV-6).
+pub trait PoolPricing: Debug + Send + Sync {
+    /// Fills as much of the order as price and inventory allow.
+    fn fill(
+        &self,
+        at: At,
+        order: &PoolOrder,
+        pool: &PoolView,
+        market: &MarketView,
+        memory: &mut Memory<'_>,
+    ) -> Result<Fill, MarketError>;
+}
