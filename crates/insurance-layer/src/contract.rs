@@ -1,0 +1,247 @@
+//! The contract: values, a pure waterfall on committed capacity, and an async provider at the edge.
+//!
+//! A provider commits bounded, expiring capacity ahead of time. The waterfall draws on committed capacity only, at once and
+//! without I/O: an insurer cannot stall a liquidation. Settlement follows; short, late or denied is a fact, and the next
+//! layer carries the gap.
+
+use alloc::{boxed::Box, string::String, vec::Vec};
+use async_trait::async_trait;
+use cofferdam_core::{AssetId, DrawId, EventId, LayerId, MarketId, MathError, Millis, Ppb, Quanta};
+use core::fmt::Debug;
+
+/// Why a loss arose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LossCause {
+    /// An account was closed below its bankruptcy price.
+    Bankruptcy,
+    /// Collateral was exhausted before its debt.
+    BadDebt,
+    /// A draw on another layer was not paid.
+    Default {
+        /// Which layer.
+        layer: LayerId,
+    },
+}
+
+/// A loss, in quanta of the numeraire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// The deleveraging event it belongs to, if one is open.
+    pub event: Option<EventId>,
+    /// The market, if one.
+    pub market: Option<MarketId>,
+    /// In which asset it has to be paid.
+    pub asset: AssetId,
+    /// Why.
+    pub cause: LossCause,
+    /// How much.
+    pub amount: Quanta,
+    /// Losses of the same event before this one, for attachment per event.
+    pub event_before: Quanta,
+    /// All losses before this one, for attachment in aggregate.
+    pub total_before: Quanta,
+}
+
+/// Whether a commitment is backed by money that the stack holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Escrow {
+    /// The money lies in the stack's ledger under the layer: a draw is paid at once.
+    Held,
+    /// A promise: a draw becomes a receivable until it is paid.
+    Promised,
+}
+
+/// Bounded, expiring capacity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Commitment {
+    /// By which layer.
+    pub layer: LayerId,
+    /// At most this much in all, in quanta of the numeraire.
+    pub capacity: Quanta,
+    /// Last instant at which it may be drawn on.
+    pub expires: Millis,
+    /// Backed by what.
+    pub escrow: Escrow,
+}
+
+/// Where a layer stands when a loss arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Which layer.
+    pub layer: LayerId,
+    /// What it can still pay: committed, not expired, not drawn, and for escrow no more than is held.
+    pub capacity: Quanta,
+    /// What it has paid or owes for this event.
+    pub drawn_event: Quanta,
+    /// What it has paid or owes since it was committed.
+    pub drawn_total: Quanta,
+}
+
+/// A draw on one layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draw {
+    /// On which layer.
+    pub layer: LayerId,
+    /// How much, above zero.
+    pub amount: Quanta,
+}
+
+/// Draws and what they leave: sum of draws + residual = loss, exactly (INV-25).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Waterfall {
+    /// In the order of the programme.
+    pub draws: Vec<Draw>,
+    /// What no layer pays.
+    pub residual: Quanta,
+}
+
+/// What this room can refuse.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InsuranceError {
+    /// Arithmetic beyond its range.
+    #[error(transparent)]
+    Math(#[from] MathError),
+    /// A loss below zero.
+    #[error("a loss of {0} quanta: accepted is zero or more")]
+    NegativeLoss(Quanta),
+    /// A programme with a fault.
+    #[error("{field} is {value}; accepted is {accepted}")]
+    Parameter {
+        /// Which parameter.
+        field: String,
+        /// What it was.
+        value: String,
+        /// What would be accepted.
+        accepted: String,
+    },
+    /// A draw id that was used before, for another layer or another amount.
+    #[error("draw {draw} was made before on layer {layer} for {amount} quanta")]
+    DrawReused {
+        /// Which draw.
+        draw: DrawId,
+        /// The layer it was made on.
+        layer: LayerId,
+        /// The amount it was made for.
+        amount: Quanta,
+    },
+    /// A draw of more than a layer has committed.
+    #[error("layer {layer} can pay {capacity} quanta, not {asked}")]
+    OverCapacity {
+        /// Which layer.
+        layer: LayerId,
+        /// What was to be drawn.
+        asked: Quanta,
+        /// What it can still pay.
+        capacity: Quanta,
+    },
+}
+
+/// The terms of one layer: how much of a loss it would pay, before its capacity is looked at.
+///
+/// # Contract
+///
+/// - Answers between zero and `left`; rounds down (the residual takes the rest).
+/// - Depends on its arguments alone. The programme caps the answer at the standing's capacity.
+pub trait InsuranceLayer: Debug + Send + Sync {
+    /// What the layer pays of `left`, the part of `loss` that the layers before it left.
+    fn respond(&self, loss: &Loss, left: Quanta, standing: &Standing) -> Result<Quanta, InsuranceError>;
+}
+
+/// Splits a loss over layers, purely.
+pub trait LossWaterfall: Debug + Send + Sync {
+    /// Draws on the standings, in the programme's order.
+    fn allocate(&self, loss: &Loss, standings: &[Standing]) -> Result<Waterfall, InsuranceError>;
+}
+
+/// What a provider says it is and can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// `org/name`.
+    pub id: String,
+    /// Version of this contract that it speaks.
+    pub api_version: u32,
+    /// The asset it pays in.
+    pub asset: AssetId,
+    /// Whether it may pay in parts.
+    pub partial_payment: bool,
+}
+
+/// Terms asked of a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuoteRequest {
+    /// What is to be covered: the largest sum at risk.
+    pub exposure: Quanta,
+    /// For how long.
+    pub term: Millis,
+    /// Losses below this are not its business.
+    pub attachment: Quanta,
+    /// The most it would pay.
+    pub limit: Quanta,
+    /// The share of the layer it would take.
+    pub share: Ppb,
+}
+
+/// Terms offered by a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuoteTerms {
+    /// Premium for the term.
+    pub premium: Quanta,
+    /// The offer stands until then.
+    pub valid_until: Millis,
+}
+
+/// How a draw was settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payment {
+    /// All of it.
+    Paid,
+    /// A part of it; the rest will not come.
+    Partly {
+        /// What was paid.
+        paid: Quanta,
+    },
+    /// Not yet.
+    Pending {
+        /// Ask again then.
+        until: Millis,
+    },
+    /// Refused.
+    Denied {
+        /// In the provider's words.
+        reason: String,
+    },
+}
+
+/// What a provider can fail with. `retryable` failures may be asked again under the same id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("provider: {message}")]
+pub struct ProviderError {
+    /// What happened.
+    pub message: String,
+    /// Whether the same call may be made again.
+    pub retryable: bool,
+}
+
+/// An insurer at the edge. Its answers enter the stack as recorded inputs; the waterfall never waits for it.
+///
+/// # Contract
+///
+/// - `settle` is idempotent by draw id: asked twice it pays once and gives the same answer.
+/// - `commit` never promises more than the provider holds, and a commitment stands until it expires.
+#[async_trait]
+pub trait InsuranceProvider: Debug + Send + Sync {
+    /// What it is.
+    async fn manifest(&self) -> Result<Manifest, ProviderError>;
+    /// Terms for cover.
+    async fn quote(&self, request: &QuoteRequest) -> Result<QuoteTerms, ProviderError>;
+    /// Commits capacity until it expires.
+    async fn commit(
+        &self,
+        layer: LayerId,
+        capacity: Quanta,
+        expires: Millis,
+    ) -> Result<Commitment, ProviderError>;
+    /// Settles a draw.
+    async fn settle(&self, draw: DrawId, amount: Quanta) -> Result<Payment, ProviderError>;
+}
