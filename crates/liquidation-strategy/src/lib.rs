@@ -1,0 +1,70 @@
+//! What is closed, how fast, at what price and by whom; and who pays when nobody bids.
+//!
+//! A [`LiquidationStrategy`] turns a case and a bid into a [`Plan`] of steps; a [`LossAllocation`] turns what is left into
+//! measures and an exact residual. Both are values for the stack to apply. The laws they keep are code in [`conformance`].
+//!
+//! ```
+//! use cofferdam_core::{Level, MarketId, Millis, Ppb, Quanta};
+//! use cofferdam_liquidation_strategy::{conformance::Bench, *};
+//! let penalty = Penalty::new(Ppb(10_000_000), Ppb::ONE, Ppb::ZERO)?;
+//! let terms = OrderTerms::new(LimitPrice::Bankruptcy, penalty, Millis(2_000))?;
+//! let strategy = PartialToTarget::new(terms, Level::LiquidationEnd, Quanta::ZERO, Quanta::ZERO)?;
+//! // 45 of equity against 5 % of 1000: six lots fewer, and 39 after penalties support 6 % of 400
+//! let bench = Bench::perpetual(45).with_position(MarketId(0), 10, 1_000);
+//! let plan = bench.plan(&strategy, &Bid::ENGINE)?.expect("below maintenance");
+//! assert_eq!((plan.steps.len(), plan.worsens), (1, false));
+//! # Ok::<(), LiquidationError>(())
+//! ```
+#![no_std]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::float_arithmetic,
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used
+    )
+)]
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod allocation;
+mod apportion;
+mod close;
+pub mod conformance;
+mod full_close;
+mod gradual;
+mod guards;
+mod in_order;
+mod keeper;
+mod partial;
+mod pro_rata;
+mod queue;
+mod socialise;
+mod strategy;
+mod takeover;
+mod terms;
+mod tiers;
+
+pub use allocation::{Cause, LossAllocation, Measure, Need, Payer, Payers, Settlement};
+pub use full_close::FullClose;
+pub use gradual::{Gradual, Pace};
+pub use guards::{InsuranceCoverGuard, LimitGuard};
+pub use in_order::InOrder;
+pub use keeper::{KeeperLiquidation, KeeperTerms};
+pub use partial::PartialToTarget;
+pub use pro_rata::ProRataAllocation;
+pub use queue::QueueAllocation;
+pub use socialise::{CarryDeficit, WriteDownPool};
+pub use strategy::{
+    Bid, FillGuard, LiquidationError, LiquidationStrategy, Penalty, Plan, Refusal, Step, Taker,
+};
+pub use takeover::{Deleverage, DeleveragePrice, Takeover};
+pub use terms::{LimitPrice, OrderTerms, bankruptcy_price, bankruptcy_price_with};
+pub use tiers::{Bound, Tiers};
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct Readme;

@@ -1,0 +1,92 @@
+//! Losses that no winner pays: suppliers of a pool bear them, or they are booked and wait.
+
+use crate::allocation::deficit;
+use crate::terms::accept;
+use crate::{Cause, LiquidationError, LossAllocation, Measure, Need, Payers, Settlement};
+use alloc::vec::Vec;
+use cofferdam_core::{Amount, AssetId, At, Memory, PoolId};
+
+/// A need that a policy does not cover.
+fn untouched(need: &Need) -> Settlement {
+    let residual = match need.cause {
+        Cause::Deficit => need.amount.get(),
+        Cause::CloseOut { lots, .. } => i128::from(lots.get()).abs(),
+    };
+    Settlement { measures: Vec::new(), residual }
+}
+
+/// Suppliers of a lending pool bear a deficit in its asset (Morpho Blue: at once, by the share price). Close-outs and other
+/// assets are left as they are. Breaks INV-26 by design: principal pays.
+///
+/// ```
+/// use cofferdam_core::{Amount, AssetId, PoolId};
+/// use cofferdam_liquidation_strategy::WriteDownPool;
+/// assert!(WriteDownPool::new(PoolId(1), AssetId(0), Some(Amount::new(1_000_000))).is_ok());
+/// assert!(WriteDownPool::new(PoolId(1), AssetId(0), Some(Amount::new(-1))).is_err());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WriteDownPool {
+    pool: PoolId,
+    asset: AssetId,
+    at_most: Option<Amount>,
+}
+
+impl WriteDownPool {
+    /// The pool, its asset, and the most that one need may write down, in atoms.
+    pub fn new(pool: PoolId, asset: AssetId, at_most: Option<Amount>) -> Result<Self, LiquidationError> {
+        let limit = at_most.unwrap_or(Amount::ZERO);
+        accept(!limit.is_negative(), "at_most", limit.get(), "0 or more atoms")?;
+        Ok(Self { pool, asset, at_most })
+    }
+}
+
+impl LossAllocation for WriteDownPool {
+    fn allocate(
+        &self,
+        _at: At,
+        need: &Need,
+        _payers: &dyn Payers,
+        _memory: &mut Memory<'_>,
+    ) -> Result<Settlement, LiquidationError> {
+        if need.cause != Cause::Deficit || need.asset != self.asset {
+            return Ok(untouched(need));
+        }
+        let need = deficit(need)?;
+        let amount = self.at_most.map_or(need, |most| most.min(need));
+        let mut measures = Vec::new();
+        if !amount.is_zero() {
+            measures.push(Measure::WriteDown { pool: self.pool, amount });
+        }
+        Ok(Settlement { measures, residual: need.try_sub(amount)?.get() })
+    }
+}
+
+/// Books a deficit and waits for whoever pays it later (Aave v3.3: the reserve's deficit). Lots cannot be carried.
+///
+/// ```
+/// use cofferdam_liquidation_strategy::{CarryDeficit, LossAllocation};
+/// let last: Box<dyn LossAllocation> = Box::new(CarryDeficit);
+/// # let _ = last;
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CarryDeficit;
+
+impl LossAllocation for CarryDeficit {
+    fn allocate(
+        &self,
+        _at: At,
+        need: &Need,
+        _payers: &dyn Payers,
+        _memory: &mut Memory<'_>,
+    ) -> Result<Settlement, LiquidationError> {
+        if need.cause != Cause::Deficit {
+            return Ok(untouched(need));
+        }
+        let amount = deficit(need)?;
+        let mut measures = Vec::new();
+        if !amount.is_zero() {
+            measures.push(Measure::Carry { amount });
+        }
+        Ok(Settlement { measures, residual: 0 })
+    }
+}
