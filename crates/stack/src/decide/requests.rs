@@ -1,0 +1,258 @@
+//! Requests: granted whole or refused; a refusal changes nothing.
+
+use super::clearing::{balance, position};
+use super::{Step, refuse};
+use crate::{Body, Named, PoolKind, Reason, Rejection, RiskStack, Work, draft::Draft, store::Store};
+use cofferdam_core::{
+    Action, ActionKind, Amount, AssetId, Case, GroupId, Holder, Instrument, Item, Level, Lots, MarketId,
+    Millis, Observation, Posting, Quanta, Rounding, Ticks, Verdict, World,
+};
+use cofferdam_margin_engine::{Account, Holdings};
+
+/// Whether an account has nothing that a price could make it owe: no position, no debt, no balance below zero.
+fn owes_nothing(account: &Account) -> bool {
+    account.positions().is_empty()
+        && account.debts().is_empty()
+        && !account.balances().iter().any(|b| b.amount.is_negative())
+}
+
+pub(crate) fn malformed<T>(field: &str, accepted: &str) -> Step<T> {
+    refuse(Rejection::Malformed { field: field.into(), accepted: accepted.into() })
+}
+
+impl RiskStack {
+    pub(crate) fn request(&self, draft: &mut Draft<'_>, body: &Body) -> Step<()> {
+        match *body {
+            Body::Withdraw { group, asset, amount } => self.withdraw(draft, group, asset, amount),
+            Body::Trade { taker, maker, market, lots, price } => {
+                self.trade_request(draft, taker, maker, market, lots, price)
+            }
+            Body::PoolTrade { taker, market, lots, limit } => {
+                self.pool_request(draft, taker, market, lots, limit)
+            }
+            Body::Supply { group, pool, amount } => self.supply(draft, group, pool, amount),
+            Body::Redeem { group, pool, shares } => self.redeem(draft, group, pool, shares),
+            Body::Borrow { group, pool, amount } => self.borrow(draft, group, pool, amount),
+            Body::Repay { group, pool, amount } => self.repay(draft, group, pool, amount),
+            Body::Bid { keeper, group, debt, repay, collateral, at_least } => {
+                self.bid(draft, keeper, group, (debt, repay), (collateral, at_least))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What an amount is worth, rounded up: what a budget for ways out is charged.
+    pub(crate) fn worth(&self, draft: &Draft<'_>, asset: AssetId, amount: Amount) -> Step<Quanta> {
+        let Some(view) = draft.asset(asset) else {
+            return refuse(Rejection::Unknown { what: Named::Asset, id: asset.0 });
+        };
+        Ok(view.scale.value(amount, view.price.high, Rounding::Up)?)
+    }
+
+    /// Refuses when a group's health is below a level. A group without positions and debts needs no price at all (INV-35).
+    pub(crate) fn require_health(&self, draft: &Draft<'_>, group: GroupId, level: Level) -> Step<()> {
+        let account = draft.account(group);
+        if owes_nothing(&account) {
+            return Ok(());
+        }
+        let health = self.health(draft, group)?;
+        match health.line(level).or_else(|| health.line(Level::Initial)) {
+            Some(l) if l.support < l.demand => {
+                refuse(Rejection::Margin { group, support: l.support, demand: l.demand })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn withdraw(&self, draft: &mut Draft<'_>, group: GroupId, asset: AssetId, amount: Amount) -> Step<()> {
+        if amount.get() <= 0 {
+            return malformed("amount", "above zero");
+        }
+        let account = draft.account(group);
+        let available = balance(&account, asset);
+        if available < amount.get() {
+            return refuse(Rejection::Insufficient { available: Amount::new(available.max(0)) });
+        }
+        let free = owes_nothing(&account);
+        if !free {
+            self.require_price(draft, ActionKind::Withdraw, Instrument::Asset(asset))?;
+        }
+        let action = Action::Withdraw { group, asset, amount, value: self.worth(draft, asset, amount)? };
+        self.require_admitted(draft, &action)?;
+        let p = Posting::transfer(Holder::Group(group), Holder::Outside, Item::Asset(asset), amount.get());
+        draft.post(Reason::Withdrawal, p.into())?;
+        self.require_health(draft, group, Level::Withdraw)?;
+        self.observe(draft, &Observation::Done(action))
+    }
+
+    /// What a trade is to one side: opening where it adds to a position or turns it round, else reducing.
+    fn action_of(
+        draft: &Draft<'_>,
+        group: GroupId,
+        market: MarketId,
+        lots: Lots,
+        notional: Quanta,
+    ) -> Step<Action> {
+        let (have, _) = position(&draft.account(group), market);
+        let after = have.try_add(lots)?;
+        let reduces = have.signum() != 0
+            && have.signum() != lots.signum()
+            && (after.is_zero() || after.signum() == have.signum());
+        Ok(if reduces {
+            Action::Reduce { group, market, lots, notional }
+        } else {
+            Action::Open { group, market, lots, notional }
+        })
+    }
+
+    fn trade_request(
+        &self,
+        draft: &mut Draft<'_>,
+        taker: GroupId,
+        maker: GroupId,
+        market: MarketId,
+        lots: Lots,
+        price: Ticks,
+    ) -> Step<()> {
+        if taker == maker {
+            return malformed("maker", "another group than the taker");
+        }
+        if lots.is_zero() {
+            return malformed("lots", "not zero");
+        }
+        if price.get() <= 0 {
+            return malformed("price", "above zero");
+        }
+        let Some(view) = draft.market(market).copied() else {
+            return refuse(Rejection::Unknown { what: Named::Market, id: market.0 });
+        };
+        let notional = view.scale.absolute_notional(lots, price)?;
+        let sides = [
+            Self::action_of(draft, taker, market, lots, notional)?,
+            Self::action_of(draft, maker, market, lots.try_neg()?, notional)?,
+        ];
+        for action in &sides {
+            self.require_price(draft, action.kind(), Instrument::Market(market))?;
+            self.require_admitted(draft, action)?;
+        }
+        self.require_guards(draft, taker, market, lots, price)?;
+        self.require_guards(draft, maker, market, lots.try_neg()?, price)?;
+        let before = [self.slack(draft, taker)?, self.slack(draft, maker)?];
+        self.trade(draft, Reason::Trade, (taker, maker), market, lots, price)?;
+        for ((action, group), before) in sides.iter().zip([taker, maker]).zip(before) {
+            self.require_after(draft, action.kind(), group, before)?;
+        }
+        for action in sides {
+            self.observe(draft, &Observation::Done(action))?;
+        }
+        Self::settle_owing(draft, taker)?;
+        Self::settle_owing(draft, maker)
+    }
+
+    /// Every guard has to agree with a fill that is still a proposal.
+    fn require_guards(
+        &self,
+        draft: &Draft<'_>,
+        group: GroupId,
+        market: MarketId,
+        lots: Lots,
+        price: Ticks,
+    ) -> Step<()> {
+        if self.parts.guards.is_empty() {
+            return Ok(());
+        }
+        let mut holdings = Holdings::new();
+        draft.account(group).view(draft, &mut holdings)?;
+        let health = self.parts.margin.assess(&holdings.group(group), draft)?;
+        let cover = self.cover(draft)?;
+        let what_if = |postings: &[Posting]| self.what_if(draft, group, postings);
+        let case = Case {
+            at: draft.head().at,
+            group: holdings.group(group),
+            health,
+            world: draft,
+            allowed: Verdict::ALLOW,
+            cover,
+            what_if: &what_if,
+        };
+        for guard in &self.parts.guards {
+            if !guard.accept(&case, market, lots, price, cover)? {
+                return refuse(Rejection::Strategy {
+                    reason: "a fill guard does not accept the trade".into(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// An account that closed everything and owes cash is looked at at once, not at the next price (INV-23).
+    fn settle_owing(draft: &mut Draft<'_>, group: GroupId) -> Step<()> {
+        let account = draft.account(group);
+        if account.positions().is_empty() && !owes_nothing(&account) && account.debts().is_empty() {
+            draft.schedule(Millis::ZERO, Work::Liquidate { group })?;
+        }
+        Ok(())
+    }
+
+    fn slack(&self, draft: &Draft<'_>, group: GroupId) -> Step<i128> {
+        Ok(self.health(draft, group)?.line(Level::Maintenance).map_or(0, |l| l.slack()))
+    }
+
+    /// Opening needs initial margin; reducing needs maintenance margin, or not to have made things worse (INV-10, INV-13).
+    fn require_after(
+        &self,
+        draft: &Draft<'_>,
+        kind: ActionKind,
+        group: GroupId,
+        slack_before: i128,
+    ) -> Step<()> {
+        if kind == ActionKind::Open {
+            return self.require_health(draft, group, Level::Initial);
+        }
+        if self.slack(draft, group)? >= slack_before {
+            return Ok(());
+        }
+        self.require_health(draft, group, Level::Maintenance)
+    }
+
+    fn pool_request(
+        &self,
+        draft: &mut Draft<'_>,
+        taker: GroupId,
+        market: MarketId,
+        lots: Lots,
+        limit: Ticks,
+    ) -> Step<()> {
+        if lots.is_zero() {
+            return malformed("lots", "not zero");
+        }
+        let Some((_, pool)) = self.trading_pool(market) else {
+            return refuse(Rejection::Unknown { what: Named::Market, id: market.0 });
+        };
+        let Some(view) = draft.market(market).copied() else {
+            return refuse(Rejection::Unknown { what: Named::Market, id: market.0 });
+        };
+        let notional = view.scale.absolute_notional(lots, view.mark.mid)?;
+        let action = Self::action_of(draft, taker, market, lots, notional)?;
+        self.require_price(draft, action.kind(), Instrument::Market(market))?;
+        self.require_admitted(draft, &action)?;
+        let before = self.slack(draft, taker)?;
+        let filled = self.pool_trade(draft, Reason::Trade, taker, pool.id, lots, limit)?;
+        if filled.is_zero() {
+            return refuse(Rejection::Insufficient { available: Amount::ZERO });
+        }
+        self.require_after(draft, action.kind(), taker, before)?;
+        self.observe(draft, &Observation::Done(action))?;
+        Self::settle_owing(draft, taker)
+    }
+
+    pub(crate) fn lending_pool(&self, pool: cofferdam_core::PoolId) -> Step<AssetId> {
+        match self.pool(pool) {
+            Some((_, terms)) => match terms.kind {
+                PoolKind::Lending { asset } => Ok(asset),
+                PoolKind::Trading { .. } => malformed("pool", "a pool that lends"),
+            },
+            None => refuse(Rejection::Unknown { what: Named::Pool, id: pool.0 }),
+        }
+    }
+}

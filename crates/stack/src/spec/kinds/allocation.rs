@@ -1,0 +1,91 @@
+//! Who pays what is left.
+
+use super::{AllocationSpec, module};
+use crate::{ConfigError, Context, Number};
+use cofferdam_liquidation_strategy::{
+    CarryDeficit, InOrder, LossAllocation, ProRataAllocation, QueueAllocation, WriteDownPool,
+};
+
+type Policy = Result<Box<dyn LossAllocation>, ConfigError>;
+
+module! {
+    "cofferdam/queue@1" Allocation breaks [28 "who gained more can end below who gained less"];
+    /// Those who gained most, with most leverage, pay first and pay all.
+    struct QueueSpec {
+        /// Whether holders without a gain are closed after all others.
+        close_losers: Option<bool> ["boolean", "false"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/queue@1")]
+impl AllocationSpec for QueueSpec {
+    fn build(&self, _: &Context<'_>) -> Policy {
+        Ok(Box::new(QueueAllocation::new(self.close_losers.unwrap_or(false))))
+    }
+}
+
+module! {
+    "cofferdam/pro-rata@1" Allocation breaks [];
+    /// Winners pay in proportion to what they gained.
+    struct ProRataSpec {}
+}
+
+#[typetag::serde(name = "cofferdam/pro-rata@1")]
+impl AllocationSpec for ProRataSpec {
+    fn build(&self, _: &Context<'_>) -> Policy {
+        Ok(Box::new(ProRataAllocation))
+    }
+}
+
+module! {
+    "cofferdam/write-down-pool@1" Allocation breaks [26 "suppliers of a pool bear the loss: principal pays"];
+    /// Suppliers of a lending pool bear a deficit in its asset.
+    struct WriteDownPoolSpec {
+        /// Whose suppliers.
+        pool: String ["name of a lending pool"],
+        /// The most that one need may write down.
+        at_most: Option<Number> ["amount of the pool's asset", "no limit"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/write-down-pool@1")]
+impl AllocationSpec for WriteDownPoolSpec {
+    fn build(&self, ctx: &Context<'_>) -> Policy {
+        let pool = ctx.pool("pool", &self.pool)?;
+        let asset = ctx.lent_asset("pool", pool)?;
+        let at_most = self.at_most.map(|x| ctx.amount("at_most", asset, &x)).transpose()?;
+        Ok(Box::new(ctx.check(self, WriteDownPool::new(pool, asset, at_most))?))
+    }
+}
+
+module! {
+    "cofferdam/carry@1" Allocation breaks [23 "the deficit is booked and waits instead of being settled at once"];
+    /// Books a deficit and waits for whoever pays it later.
+    struct CarrySpec {}
+}
+
+#[typetag::serde(name = "cofferdam/carry@1")]
+impl AllocationSpec for CarrySpec {
+    fn build(&self, _: &Context<'_>) -> Policy {
+        Ok(Box::new(CarryDeficit))
+    }
+}
+
+module! {
+    "cofferdam/in-order@1" Allocation breaks [];
+    /// Policies in order, each seeing what the last one left.
+    struct InOrderSpec {
+        /// 1 to 31 policies.
+        policies: Vec<Box<dyn AllocationSpec>> ["list of allocations"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/in-order@1")]
+impl AllocationSpec for InOrderSpec {
+    fn build(&self, ctx: &Context<'_>) -> Policy {
+        let built: Result<Vec<_>, _> = (self.policies.iter().enumerate())
+            .map(|(i, p)| p.build(&ctx.at(&format!("policies[{i}]"))))
+            .collect();
+        Ok(Box::new(ctx.check(self, InOrder::new(built?))?))
+    }
+}

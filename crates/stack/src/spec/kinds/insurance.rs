@@ -1,0 +1,90 @@
+//! Terms of insurance layers.
+
+use super::{LayerSpec, module};
+use crate::{ConfigError, Context, Number, Ratio};
+use cofferdam_core::LayerId;
+use cofferdam_insurance_layer::{AggregateStopLoss, Entry, ExcessOfLoss, QuotaBasis, QuotaShare};
+use serde::{Deserialize, Serialize};
+
+module! {
+    "cofferdam/fund@1" Layer breaks [];
+    /// Pays all of what is left.
+    struct FundSpec {}
+}
+
+#[typetag::serde(name = "cofferdam/fund@1")]
+impl LayerSpec for FundSpec {
+    fn build(&self, _: &Context<'_>, layer: LayerId) -> Result<Entry, ConfigError> {
+        Ok(Entry::fund(layer))
+    }
+}
+
+/// Of what a share is taken.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum BasisName {
+    Left,
+    Loss,
+}
+
+module! {
+    "cofferdam/quota-share@1" Layer breaks [];
+    /// Pays a fixed share of what is left, or of the whole loss.
+    struct QuotaShareSpec {
+        /// The share, above zero.
+        share: Ratio ["ratio"],
+        /// "left" or "loss".
+        basis: Option<BasisName> ["choice", "left"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/quota-share@1")]
+impl LayerSpec for QuotaShareSpec {
+    fn build(&self, ctx: &Context<'_>, layer: LayerId) -> Result<Entry, ConfigError> {
+        let basis = match self.basis {
+            Some(BasisName::Loss) => QuotaBasis::Loss,
+            Some(BasisName::Left) | None => QuotaBasis::Left,
+        };
+        Ok(Entry::quota_share(layer, ctx.check(self, QuotaShare::new(self.share.0, basis))?))
+    }
+}
+
+module! {
+    "cofferdam/excess-of-loss@1" Layer breaks [];
+    /// Pays a band of the losses of one event.
+    struct ExcessOfLossSpec {
+        /// Losses up to here are not its business.
+        attachment: Number ["amount of the numeraire"],
+        /// The most it pays per event.
+        limit: Number ["amount of the numeraire"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/excess-of-loss@1")]
+impl LayerSpec for ExcessOfLossSpec {
+    fn build(&self, ctx: &Context<'_>, layer: LayerId) -> Result<Entry, ConfigError> {
+        let attachment = ctx.quanta("attachment", &self.attachment)?;
+        let limit = ctx.quanta("limit", &self.limit)?;
+        Ok(Entry::excess_of_loss(layer, ctx.check(self, ExcessOfLoss::new(attachment, limit))?))
+    }
+}
+
+module! {
+    "cofferdam/aggregate-stop-loss@1" Layer breaks [];
+    /// Pays a band of all losses taken together.
+    struct StopLossSpec {
+        /// Losses up to here are not its business.
+        attachment: Number ["amount of the numeraire"],
+        /// The most it pays in its life.
+        limit: Number ["amount of the numeraire"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/aggregate-stop-loss@1")]
+impl LayerSpec for StopLossSpec {
+    fn build(&self, ctx: &Context<'_>, layer: LayerId) -> Result<Entry, ConfigError> {
+        let attachment = ctx.quanta("attachment", &self.attachment)?;
+        let limit = ctx.quanta("limit", &self.limit)?;
+        Ok(Entry::stop_loss(layer, ctx.check(self, AggregateStopLoss::new(attachment, limit))?))
+    }
+}

@@ -1,0 +1,75 @@
+//! Pools: the lending side of an asset, and the one that takes the other side of trades.
+
+use super::{PoolSpec, module};
+use crate::{ConfigError, Context, Number, PoolKind, Ratio};
+use cofferdam_core::Ppb;
+use cofferdam_market::{ConstantProduct, ConstantProductParams};
+
+module! {
+    "cofferdam/lending-pool@1" Pool breaks [];
+    /// Lends an asset; owners of its shares bear its losses.
+    struct LendingPoolSpec {
+        /// What it lends.
+        asset: String ["name of an asset"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/lending-pool@1")]
+impl PoolSpec for LendingPoolSpec {
+    fn build(&self, ctx: &Context<'_>) -> Result<PoolKind, ConfigError> {
+        Ok(PoolKind::Lending { asset: ctx.asset("asset", &self.asset)? })
+    }
+}
+
+module! {
+    "cofferdam/constant-product@1" Pool breaks [];
+    /// Fills trades along a virtual constant product around the mark, with a fee on what skews it.
+    struct ConstantProductSpec {
+        /// Where it trades.
+        market: String ["name of a market"],
+        /// Virtual reserve at an empty inventory.
+        depth: Number ["size in the market's base asset"],
+        /// The largest inventory of either sign, below `depth`.
+        inventory_max: Number ["size in the market's base asset"],
+        /// Fee on the traded notional.
+        fee: Ratio ["ratio"],
+        /// Marginal fee for adding to a full inventory.
+        skew_fee: Option<Ratio> ["ratio", "0"],
+        /// How much of the skew fee is paid back to who reduces the inventory.
+        rebate: Option<Ratio> ["ratio", "0"],
+        /// What part of `fee` goes to the house.
+        house_share: Option<Ratio> ["ratio", "0"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/constant-product@1")]
+impl PoolSpec for ConstantProductSpec {
+    fn build(&self, ctx: &Context<'_>) -> Result<PoolKind, ConfigError> {
+        let market = ctx.market("market", &self.market)?;
+        let terms = ctx.market_terms("market", market)?;
+        let scale = ctx.asset_terms("market", terms.settlement)?.scale;
+        // an atom is 10^-decimals, a quantum 10^quantum_exponent of the settlement asset
+        let places =
+            i32::from(scale.decimals).saturating_add(i32::from(scale.quantum_exponent)).saturating_neg();
+        let quanta_per_atom =
+            u32::try_from(places).ok().and_then(|p| 10_i64.checked_pow(p)).ok_or_else(|| {
+                ctx.refuse(
+                    "market",
+                    &self.market,
+                    "a market whose settlement atom is a whole number of quanta",
+                )
+            })?;
+        let zero = |x: Option<Ratio>| x.map_or(Ppb::ZERO, |r| r.0);
+        let params = ConstantProductParams {
+            depth: ctx.lots("depth", market, &self.depth)?,
+            inventory_max: ctx.lots("inventory_max", market, &self.inventory_max)?,
+            fee: self.fee.0,
+            skew_fee: zero(self.skew_fee),
+            rebate: zero(self.rebate),
+            house_share: zero(self.house_share),
+            quanta_per_atom,
+        };
+        let pricing = Box::new(ctx.check(self, ConstantProduct::new(params))?);
+        Ok(PoolKind::Trading { market, pricing })
+    }
+}
