@@ -1,0 +1,16 @@
+//! The study of one scenario: replay, mutations, blind validation, counterfactuals, lending. Same files, same seeds, same bytes.
+
+mod config;
+mod prepare;
+mod runs;
+mod summary;
+
+pub use config::{
+    BackgroundConfig, BlindConfig, FeedConfig, ImpactKind, LendingConfig, LevelsConfig, LinkedConfig,
+    MapConfig, MarketConfig, PriorConfig, Scenario, StudyError, VariantConfig,
+};
+pub use prepare::{Prepared, SeedBook};
+pub use runs::{Blinded, LinkedCase, Progress, Study, StudyOutcome, TippingCell, VariantRuns};
+pub use summary::{
+    BlindSummary, Labels, LinkedSummary, MutationSummary, ReplaySummary, Summary, VariantSummary, usd,
+};

@@ -1,0 +1,225 @@
+//! What every run of a study starts from: minutes, tiers, the account book of each seed.
+
+use super::config::{Scenario, StudyError, VariantConfig};
+use crate::data::{LoadOptions, Minutes, load_minutes};
+use crate::implied::{
+    Expectation, ImpliedBook, ImpliedError, Opening, PerSide, Rule, Schedule, Stratum, Survivors, Tier,
+    Windows, draw_survivors, low_leverage,
+};
+use crate::perp::{Cover, Venue};
+use cofferdam_core::{Amount, Quanta};
+use cofferdam_stack::{RiskStack, StackConfig};
+use std::path::{Path, PathBuf};
+
+/// Everything that does not depend on a seed.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// The folder that its paths are relative to.
+    pub folder: PathBuf,
+    /// The minutes.
+    pub minutes: Minutes,
+    /// The venue's tiers.
+    pub schedule: Schedule,
+    /// Expected liquidations per opened lot.
+    pub expectation: Expectation,
+    /// Lots opened per row, fitted over all rows.
+    pub rates: PerSide<f64>,
+}
+
+/// The account book of one seed.
+#[derive(Debug)]
+pub struct SeedBook {
+    /// The seed.
+    pub seed: u64,
+    /// The accounts that were liquidated.
+    pub implied: ImpliedBook,
+    /// How the survivors were thinned.
+    pub survivors: Survivors,
+    /// All accounts.
+    pub openings: Vec<Opening>,
+}
+
+impl Prepared {
+    /// Loads and checks everything a scenario names, stack files included, before anything runs.
+    ///
+    /// # Errors
+    ///
+    /// Any fault of a file, with its place.
+    pub fn load(path: &Path) -> Result<Self, StudyError> {
+        let (scenario, folder) = Scenario::load(path)?;
+        let options = LoadOptions { max_gap_ms: scenario.max_gap_ms, ..LoadOptions::default() };
+        let minutes = load_minutes(&folder.join(&scenario.data), &options)?;
+        let tiers_file = folder.join(&scenario.tiers);
+        let tiers = read_tiers(&tiers_file, scenario.tiers_used)?;
+        let implied =
+            |source: ImpliedError| StudyError::Implied { file: tiers_file.display().to_string(), source };
+        let schedule = Schedule::new(&tiers).map_err(implied)?;
+        let prior = scenario.prior.prior();
+        let expectation =
+            Expectation::new(&minutes, &schedule, &prior, scenario.lookback_rows).map_err(implied)?;
+        let rates = expectation.fit(&minutes, 0..minutes.len()).map_err(implied)?;
+        let prepared = Self { scenario, folder, minutes, schedule, expectation, rates };
+        prepared.stack(None, 1.0)?;
+        for v in prepared.scenario.variants.iter().chain(&prepared.scenario.mutations) {
+            prepared.stack(v.stack.as_deref(), v.insurance)?;
+        }
+        if let Some(lending) = &prepared.scenario.lending {
+            StackConfig::load(prepared.folder.join(&lending.stack))?.build()?;
+        }
+        Ok(prepared)
+    }
+
+    pub(super) fn fault(&self, source: ImpliedError) -> StudyError {
+        StudyError::Implied { file: self.folder.join("scenario.toml").display().to_string(), source }
+    }
+
+    /// Composes the stack of a variant, with its insurance scaled.
+    ///
+    /// # Errors
+    ///
+    /// Any fault of the stack file.
+    pub fn stack(
+        &self,
+        file: Option<&Path>,
+        insurance: f64,
+    ) -> Result<(RiskStack, Venue, Vec<Cover>), StudyError> {
+        let file = self.folder.join(file.unwrap_or(&self.scenario.stack));
+        let built = StackConfig::load(&file)?.build()?;
+        let Some(market) = built.names.market(&self.scenario.market) else {
+            return Err(StudyError::Scenario {
+                file: file.display().to_string(),
+                field: "markets".into(),
+                value: format!("{:?}", built.names.markets()),
+                accepted: format!("a market called {:?}, as the scenario says", self.scenario.market),
+            });
+        };
+        let settlement = built
+            .stack
+            .parts()
+            .markets
+            .iter()
+            .find(|m| m.id == market)
+            .map_or(cofferdam_core::AssetId(0), |m| m.settlement);
+        let scaled = |units: i128| (units as f64 * insurance) as i128;
+        let covers = built
+            .commitments
+            .iter()
+            .map(|c| Cover {
+                layer: c.layer,
+                escrow: Amount::new(if insurance == 1.0 { c.escrow.get() } else { scaled(c.escrow.get()) }),
+                capacity: if insurance == 1.0 || c.escrowed {
+                    c.capacity
+                } else {
+                    Quanta::new(scaled(c.capacity.get()))
+                },
+                expires: c.expires,
+            })
+            .collect();
+        Ok((built.stack, Venue { market, settlement }, covers))
+    }
+
+    /// Posterior windows, shared by all seeds.
+    ///
+    /// # Errors
+    ///
+    /// Parameters outside their ranges.
+    pub fn windows(&self) -> Result<Windows<'_>, StudyError> {
+        let prior = self.scenario.prior.prior();
+        Windows::new(&self.minutes, &self.schedule, &prior, self.scenario.lookback_rows)
+            .map_err(|e| self.fault(e))
+    }
+
+    /// Draws the book of a seed.
+    ///
+    /// # Errors
+    ///
+    /// Parameters outside their ranges.
+    pub fn book(&self, windows: &Windows<'_>, seed: u64) -> Result<SeedBook, StudyError> {
+        let implied = windows.draw(seed, Rule::Posterior);
+        let prior = self.scenario.prior.prior();
+        let rows = 0..self.minutes.len();
+        let survivors =
+            draw_survivors(&self.minutes, &self.schedule, &prior, self.rates, &Stratum::DEFAULT, seed, rows)
+                .map_err(|e| self.fault(e))?;
+        let low = low_leverage(&self.minutes, &self.schedule, &self.scenario.background.low_leverage())
+            .map_err(|e| self.fault(e))?;
+        let mut openings = implied.openings.clone();
+        openings.extend(survivors.openings.iter().copied());
+        openings.extend(low);
+        Ok(SeedBook { seed, implied, survivors, openings })
+    }
+}
+
+impl SeedBook {
+    /// The accounts with the background scaled: the same accounts, each larger or smaller.
+    #[must_use]
+    pub fn scaled(&self, variant: &VariantConfig) -> Vec<Opening> {
+        let mut openings = self.openings.clone();
+        if variant.background == 1.0 {
+            return openings;
+        }
+        for o in openings.iter_mut().skip(self.implied.openings.len()) {
+            let lots = ((o.lots as f64 * variant.background) as i64).max(1);
+            // collateral in proportion, up: leverage is never higher than it was
+            o.collateral = (o.collateral * i128::from(lots) + i128::from(o.lots) - 1) / i128::from(o.lots);
+            o.lots = lots;
+        }
+        openings
+    }
+}
+
+/// Reads the tiers of a venue: a header with `min_notional`, `mmr` and `max_leverage`, then one tier per line.
+fn read_tiers(file: &Path, used: usize) -> Result<Vec<Tier>, StudyError> {
+    let name = file.display().to_string();
+    let fault = |field: String, value: &str, accepted: &str| StudyError::Scenario {
+        file: name.clone(),
+        field,
+        value: value.into(),
+        accepted: accepted.into(),
+    };
+    let text = std::fs::read_to_string(file)
+        .map_err(|source| StudyError::Unreadable { file: name.clone(), source })?;
+    let mut lines = text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty());
+    let header: Vec<&str> = lines.next().map_or("", |(_, l)| l).split(',').map(str::trim).collect();
+    let column = |wanted: &str| {
+        header
+            .iter()
+            .position(|h| *h == wanted)
+            .ok_or_else(|| fault("header".into(), &header.join(","), &format!("a column {wanted}")))
+    };
+    let (lower, rate, leverage) = (column("min_notional")?, column("mmr")?, column("max_leverage")?);
+    let mut tiers = Vec::new();
+    for (i, line) in lines {
+        let cells: Vec<&str> = line.split(',').map(str::trim).collect();
+        let units = |column: usize, exponent: i32| {
+            let cell = cells.get(column).copied().unwrap_or("");
+            let number = cell.parse::<cofferdam_core::Decimal>().and_then(|d| d.to_units(exponent));
+            number.map_err(|e| fault(format!("line {}, {}", i + 1, header[column]), cell, &e.to_string()))
+        };
+        let small = |column: usize, units: i128| {
+            u32::try_from(units).map_err(|_| {
+                fault(
+                    format!("line {}, {}", i + 1, header[column]),
+                    cells[column],
+                    "a number from zero to 2^32",
+                )
+            })
+        };
+        tiers.push(Tier {
+            lower_notional_quanta: units(lower, -6)?,
+            maintenance_ppb: small(rate, units(rate, -9)?)?.into(),
+            max_leverage: small(leverage, units(leverage, 0)?)?,
+        });
+    }
+    if used == 0 || used > tiers.len() {
+        return Err(fault(
+            "tiers_used of the scenario".into(),
+            &used.to_string(),
+            &format!("1 to {}", tiers.len()),
+        ));
+    }
+    tiers.truncate(used);
+    Ok(tiers)
+}
