@@ -16,6 +16,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("1.5 ETH change hands for {value} quanta of 1e-6 USD; the postings sum to zero");
 
     let cost_of_half = MarketScale::released_cost(value, Lots::new(750), lots)?;
-    println!("selling half of it later releases {cost_of_half} of that cost, the rest stays with the position");
+    println!(
+        "selling half of it later releases {cost_of_half} of that cost, the rest stays with the position"
+    );
     Ok(())
 }

@@ -1,0 +1,162 @@
+//! The command line, as clap sees it.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 fine, 1 a comparison that does not agree, 2 bad input, 3 internal error.";
+
+/// Compose a risk stack for leveraged positions, run it through a crash, and check its numbers from a shell.
+#[derive(Debug, Parser)]
+#[command(name = "cofferdam", version, about, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    /// Answer in JSON where the command has a text for people.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Nothing on standard error but warnings and errors.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a scenario and write its report.
+    Run(RunArgs),
+    /// Rebuild a state from recorded facts, or decide recorded inputs again.
+    Replay(ReplayArgs),
+    /// Check a stack file and say what it composes.
+    Check(CheckArgs),
+    /// List the kinds of modules that exist, with their parameters.
+    Modules(ModulesArgs),
+    /// Prices from quotes.
+    #[command(subcommand)]
+    Oracle(OracleCommand),
+    /// Health of accounts.
+    #[command(subcommand)]
+    Margin(MarginCommand),
+    /// Plans of liquidations.
+    #[command(subcommand)]
+    Liquidation(LiquidationCommand),
+    /// Losses over insurance layers.
+    #[command(subcommand)]
+    Insurance(InsuranceCommand),
+    /// Who pays what nobody else did.
+    #[command(subcommand)]
+    Adl(AdlCommand),
+    /// Print the JSON schema of a question or an answer.
+    Schema(SchemaArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OracleCommand {
+    /// Resolve quotes to prices with a state.
+    Resolve(RoomArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MarginCommand {
+    /// Assess accounts at every level of the margin model.
+    Assess(MarginArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LiquidationCommand {
+    /// Plan the liquidation of an account.
+    Plan(RoomArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum InsuranceCommand {
+    /// Split a loss over layers.
+    Waterfall(RoomArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdlCommand {
+    /// Allocate a need over payers.
+    Allocate(RoomArgs),
+}
+
+/// Arguments of `run`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RunArgs {
+    /// A scenario: its folder, or its file.
+    pub(crate) path: PathBuf,
+    /// Where the report, the summary, the inputs and the facts are written.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// How many seeds a variant with randomness is run with, instead of the scenario's own number.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) seeds: Option<u32>,
+    /// Only these variants, separated by commas.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) variants: Option<Vec<String>>,
+    /// This stack instead of the scenario's own.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stack: Option<PathBuf>,
+    /// How many threads work at once; the answer does not depend on it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_024))]
+    pub(crate) jobs: Option<u32>,
+}
+
+/// Arguments of `replay`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// The output of a run.
+    pub(crate) dir: PathBuf,
+    /// Decide every recorded input again and compare fact by fact, instead of rebuilding the state from facts alone.
+    #[arg(long)]
+    pub(crate) inputs: bool,
+}
+
+/// Arguments of `check`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// The stack file.
+    pub(crate) stack: PathBuf,
+}
+
+/// Arguments of `modules`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ModulesArgs {
+    /// Only kinds of this room.
+    #[arg(long)]
+    pub(crate) room: Option<String>,
+}
+
+/// Arguments of a room that answers in JSON.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RoomArgs {
+    /// The question as JSON; `-` reads standard input.
+    #[arg(default_value = "-")]
+    pub(crate) input: PathBuf,
+    /// The stack whose module answers, instead of the one that the question names.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stack: Option<PathBuf>,
+}
+
+/// Arguments of `margin assess`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct MarginArgs {
+    /// Accounts with prices as JSON; `-` reads standard input.
+    #[arg(default_value = "-", conflicts_with = "accounts")]
+    pub(crate) input: PathBuf,
+    /// Accounts: a `.csv` of the common workload, or JSON as above.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) accounts: Option<PathBuf>,
+    /// Prices for a `.csv`; otherwise `prices.json` beside the stack file.
+    #[arg(long, value_name = "FILE", requires = "accounts")]
+    pub(crate) prices: Option<PathBuf>,
+    /// The stack whose model answers, instead of the one that the question names.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stack: Option<PathBuf>,
+}
+
+/// Arguments of `schema`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SchemaArgs {
+    /// Which, for example `margin-assess` or `margin-assess.answer`; without it, all names.
+    pub(crate) name: Option<String>,
+}

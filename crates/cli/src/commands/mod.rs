@@ -1,0 +1,12 @@
+//! One file per command. Each takes its arguments and the user interface, and answers with an exit code or one error.
+
+pub(crate) mod adl;
+pub(crate) mod check;
+pub(crate) mod insurance;
+pub(crate) mod liquidation;
+pub(crate) mod margin;
+pub(crate) mod modules;
+pub(crate) mod oracle;
+pub(crate) mod replay;
+pub(crate) mod run;
+pub(crate) mod schema;

@@ -1,0 +1,266 @@
+//! A stack that was built from a file or from a question, with its names, and the conversions between what people write
+//! (names, decimal units) and what rooms compute with (ids, atoms, lots, ticks, quanta). Nothing is rounded here: a number
+//! that is not whole in its unit is refused with the unit that would do.
+
+use crate::document::{Document, Place, read_text};
+use crate::error::CliError;
+use crate::format::{InstrumentName, Number, Sections, StackInput};
+use cofferdam_core::{
+    Amount, AssetId, Decimal, DecimalError, Instrument, LayerId, Lots, MarketId, MathError, PoolId, Ppb,
+    Quanta, Ticks,
+};
+use cofferdam_stack::{AssetTerms, Built, ConfigError, MarketTerms, Parts, RiskStack, StackConfig};
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+
+/// A stack and its names.
+#[derive(Debug)]
+pub(crate) struct Composed {
+    built: Built,
+    folder: PathBuf,
+}
+
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        Self::BadInput(error.to_string())
+    }
+}
+
+impl Composed {
+    /// The stack of a file.
+    pub(crate) fn load(path: &Path) -> Result<Self, CliError> {
+        let built = StackConfig::load(path)?.build()?;
+        Ok(Self { built, folder: path.parent().map(Path::to_path_buf).unwrap_or_default() })
+    }
+
+    /// The stack that a question is put to: the one of `--stack`, else the one that the question names, with the sections
+    /// that the question replaces.
+    pub(crate) fn choose(
+        flag: Option<&Path>,
+        document: &Document,
+        stack: Option<&StackInput>,
+        replace: &Sections,
+    ) -> Result<Self, CliError> {
+        let at = document.top().field("stack");
+        let file = match (flag, stack) {
+            (Some(path), _) => path.to_path_buf(),
+            (None, Some(StackInput::File(path))) => document.folder().join(path),
+            (None, Some(StackInput::Inline(stack))) => {
+                return Self::from_sections(at.to_string(), stack.clone(), replace, document);
+            }
+            (None, None) => {
+                return Err(CliError::refuse(
+                    &at,
+                    "the path of a stack file, a whole stack, or --stack FILE",
+                ));
+            }
+        };
+        if replace.is_empty() {
+            return Self::load(&file);
+        }
+        // refused as a stack file is, before anything in it is replaced
+        StackConfig::load(&file)?;
+        let sections: Sections = toml::from_str(&read_text(&file)?)
+            .map_err(|e| CliError::BadInput(format!("{}: {e}", file.display())))?;
+        let mut composed = Self::from_sections(file.display().to_string(), sections, replace, document)?;
+        composed.folder = file.parent().map(Path::to_path_buf).unwrap_or_default();
+        Ok(composed)
+    }
+
+    fn from_sections(
+        name: String,
+        mut sections: Sections,
+        replace: &Sections,
+        document: &Document,
+    ) -> Result<Self, CliError> {
+        sections.extend(replace.clone());
+        let text = toml::to_string(&sections)
+            .map_err(|e| CliError::at(&document.top(), format_args!("not a stack: {e}")))?;
+        let name = if replace.is_empty() {
+            name
+        } else {
+            format!("{name} with {}", document.top().field("replace"))
+        };
+        let built = StackConfig::from_toml(&text, &name)?.build()?;
+        Ok(Self { built, folder: document.folder().to_path_buf() })
+    }
+
+    /// The composed modules.
+    pub(crate) const fn stack(&self) -> &RiskStack {
+        &self.built.stack
+    }
+
+    /// The terms of the stack.
+    pub(crate) const fn parts(&self) -> &Parts {
+        self.built.stack.parts()
+    }
+
+    /// The folder of the stack file.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The asset of a name.
+    pub(crate) fn asset(&self, name: &str, at: &Place<'_>) -> Result<&AssetTerms, CliError> {
+        let assets = &self.parts().assets;
+        assets.iter().find(|a| a.name == name).ok_or_else(|| refuse_name(at, assets.iter().map(|a| &a.name)))
+    }
+
+    /// The asset that everything is counted in.
+    pub(crate) fn numeraire(&self, at: &Place<'_>) -> Result<&AssetTerms, CliError> {
+        let found = self.parts().assets.iter().find(|a| a.numeraire);
+        found.ok_or_else(|| CliError::at(at, "the stack has no numeraire; accepted: a stack with one"))
+    }
+
+    /// The market of a name.
+    pub(crate) fn market(&self, name: &str, at: &Place<'_>) -> Result<&MarketTerms, CliError> {
+        let markets = &self.parts().markets;
+        markets
+            .iter()
+            .find(|m| m.name == name)
+            .ok_or_else(|| refuse_name(at, markets.iter().map(|m| &m.name)))
+    }
+
+    /// The insurance layer of a name.
+    pub(crate) fn layer(&self, name: &str, at: &Place<'_>) -> Result<LayerId, CliError> {
+        let layers = &self.parts().layers;
+        let found = layers.iter().find(|l| l.name == name).map(|l| l.id);
+        found.ok_or_else(|| refuse_name(at, layers.iter().map(|l| &l.name)))
+    }
+
+    /// What a price is of.
+    pub(crate) fn instrument(&self, of: &InstrumentName, at: &Place<'_>) -> Result<Instrument, CliError> {
+        match of {
+            InstrumentName::Asset(name) => {
+                self.asset(name, &at.field("asset")).map(|a| Instrument::Asset(a.id))
+            }
+            InstrumentName::Market(name) => {
+                self.market(name, &at.field("market")).map(|m| Instrument::Market(m.id))
+            }
+        }
+    }
+
+    /// The terms of an asset by its number. Ids come from the stack itself, so a missing one is a fault of ours.
+    pub(crate) fn asset_terms(&self, id: AssetId) -> Result<&AssetTerms, CliError> {
+        let found = self.parts().assets.iter().find(|a| a.id == id);
+        found.ok_or_else(|| CliError::Internal(format!("asset {id} has no terms")))
+    }
+
+    /// The terms of a market by its number.
+    pub(crate) fn market_terms(&self, id: MarketId) -> Result<&MarketTerms, CliError> {
+        let found = self.parts().markets.iter().find(|m| m.id == id);
+        found.ok_or_else(|| CliError::Internal(format!("market {id} has no terms")))
+    }
+
+    /// The name of a pool, or its number.
+    pub(crate) fn pool_name(&self, id: PoolId) -> String {
+        let found = self.parts().pools.iter().find(|p| p.id == id);
+        found.map_or_else(|| id.to_string(), |p| p.name.clone())
+    }
+
+    /// The name of a layer, or its number.
+    pub(crate) fn layer_name(&self, id: LayerId) -> String {
+        let found = self.parts().layers.iter().find(|l| l.id == id);
+        found.map_or_else(|| id.to_string(), |l| l.name.clone())
+    }
+
+    /// A price step of an instrument as a power of ten.
+    pub(crate) fn tick_exponent(&self, of: Instrument) -> Result<i32, CliError> {
+        Ok(match of {
+            Instrument::Asset(id) => i32::from(self.asset_terms(id)?.scale.price_exponent),
+            Instrument::Market(id) => self.market_terms(id)?.tick_exponent,
+        })
+    }
+
+    /// A quantum of the numeraire as a power of ten; every asset counts in the same.
+    pub(crate) fn quantum_exponent(&self) -> i32 {
+        self.parts().assets.first().map_or(0, |a| i32::from(a.scale.quantum_exponent))
+    }
+
+    /// A price above zero, in ticks.
+    pub(crate) fn ticks(&self, of: Instrument, x: Number, at: &Place<'_>) -> Result<Ticks, CliError> {
+        let units = whole(x.0, self.tick_exponent(of)?, "ticks", at)?;
+        let ticks = i64::try_from(units).map_err(|_| too_large(at))?;
+        if ticks > 0 { Ok(Ticks::new(ticks)) } else { Err(CliError::refuse(at, "a price above zero")) }
+    }
+
+    /// A size, in lots.
+    pub(crate) fn lots(&self, market: &MarketTerms, x: Number, at: &Place<'_>) -> Result<Lots, CliError> {
+        let units = whole(x.0, market.lot_exponent, "lots", at)?;
+        let lots = i64::try_from(units).map(Lots::new).map_err(|_| too_large(at))?;
+        within(lots.try_add(Lots::ZERO), at)
+    }
+
+    /// An amount, in atoms.
+    pub(crate) fn amount(&self, asset: &AssetTerms, x: Number, at: &Place<'_>) -> Result<Amount, CliError> {
+        let atoms = whole(x.0, atom_exponent(asset), "atoms", at)?;
+        within(Amount::new(atoms).try_add(Amount::ZERO), at)
+    }
+
+    /// A value, in quanta.
+    pub(crate) fn quanta(&self, x: Number, at: &Place<'_>) -> Result<Quanta, CliError> {
+        let quanta = whole(x.0, self.quantum_exponent(), "quanta", at)?;
+        within(Quanta::new(quanta).try_add(Quanta::ZERO), at)
+    }
+
+    /// Quanta as a decimal number.
+    pub(crate) fn value(&self, x: Quanta) -> Number {
+        Number::of(x.get(), self.quantum_exponent())
+    }
+
+    /// Ticks as a decimal number.
+    pub(crate) fn price(&self, of: Instrument, x: Ticks) -> Result<Number, CliError> {
+        Ok(Number::of(i128::from(x.get()), self.tick_exponent(of)?))
+    }
+
+    /// Lots as a decimal number of units of the base asset.
+    pub(crate) fn size(&self, market: MarketId, x: i128) -> Result<Number, CliError> {
+        Ok(Number::of(x, self.market_terms(market)?.lot_exponent))
+    }
+
+    /// Atoms as a decimal number of units.
+    pub(crate) fn units(&self, asset: AssetId, x: i128) -> Result<Number, CliError> {
+        Ok(Number::of(x, atom_exponent(self.asset_terms(asset)?)))
+    }
+}
+
+/// An atom of an asset as a power of ten.
+fn atom_exponent(asset: &AssetTerms) -> i32 {
+    i32::from(asset.scale.decimals).saturating_neg()
+}
+
+/// A ratio with at most nine decimals.
+pub(crate) fn ratio(x: Number, at: &Place<'_>) -> Result<Ppb, CliError> {
+    Ppb::from_decimal(&x.0).map_err(|_| CliError::refuse(at, "a ratio with at most 9 decimals"))
+}
+
+/// The number as a whole number of units of `10^exponent`.
+pub(crate) fn whole(x: Decimal, exponent: i32, unit: &str, at: &Place<'_>) -> Result<i128, CliError> {
+    x.to_units(exponent).map_err(|e| match e {
+        DecimalError::TooManyDecimals { .. } => {
+            let step = Decimal::from_units(1, exponent);
+            CliError::refuse(at, format_args!("a whole number of {unit} of {step}"))
+        }
+        _ => too_large(at),
+    })
+}
+
+pub(crate) fn too_large(at: &Place<'_>) -> CliError {
+    CliError::refuse(at, "a smaller number")
+}
+
+/// A result of arithmetic on what stands at a place.
+pub(crate) fn within<T>(x: Result<T, MathError>, at: &Place<'_>) -> Result<T, CliError> {
+    x.map_err(|_| too_large(at))
+}
+
+fn refuse_name<'a>(at: &Place<'_>, names: impl Iterator<Item = &'a String>) -> CliError {
+    let names: Vec<&str> = names.map(String::as_str).collect();
+    CliError::refuse(at, one_of(&names))
+}
+
+/// `one of a, b, c`
+pub(crate) fn one_of<T: Display>(names: &[T]) -> String {
+    let names: Vec<String> = names.iter().map(T::to_string).collect();
+    if names.is_empty() { "nothing: there is none".into() } else { format!("one of {}", names.join(", ")) }
+}

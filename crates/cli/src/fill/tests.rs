@@ -1,0 +1,234 @@
+//! A few hundred invented minutes through the whole study, and the words that depend on numbers.
+
+use super::linked::{Claim, conclusion, judge, sentence};
+use super::*;
+use crate::report::{Status, render};
+use cofferdam_market_sim::implied::Reach;
+use cofferdam_market_sim::study::Prepared;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+const ROWS: u64 = 360;
+
+/// A price that wanders, falls by a tenth within a quarter of an hour and recovers; liquidations wherever it moves.
+fn minutes_csv() -> String {
+    let mut out = String::from(
+        "timestamp_x,ask_price,bid_price,binance-futures_ethusdt_liquidation_long,binance-futures_ethusdt_liquidation_short\n",
+    );
+    let (mut price, mut seed) = (1_000.0_f64, 7_u64);
+    for i in 0..ROWS {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let noise = (seed >> 33) as f64 / f64::from(u32::MAX) - 0.25;
+        let step = if (200..215).contains(&i) { -7.0 } else { noise * 28.0 };
+        price += step;
+        let (long, short) = if step < -0.5 { (-step * 3.0, 0.0) } else { (0.0, step.max(0.0) * 3.0) };
+        let (long, short) = if i == 0 { (0.0, 0.0) } else { (long.round(), short.round()) };
+        let _ = writeln!(
+            out,
+            "{},{:.3},{:.3},{long},{short}",
+            (1_610_323_200 + i * 60) * 1_000_000,
+            price + 0.1,
+            price - 0.1
+        );
+    }
+    out
+}
+
+fn scenario(example: &Path) -> String {
+    let file = |name: &str| example.join(name).display().to_string();
+    format!(
+        r#"name = "invented"
+data = "minutes.csv"
+tiers = "{}"
+tiers_used = 11
+stack = "{}"
+market = "ETH-PERP"
+seeds = [1, 2]
+lookback_rows = 120
+[background]
+low_leverage_lots_per_side = 1000000
+[market_model]
+depth_usd = 750000.0
+half_life_ms = 1800000
+exit_scale_usd = 10000.0
+[blind]
+cut_ms = 1610334000000
+warm_up_rows = 60
+[linked]
+depths = [1.0, 0.5]
+exit = 0.3
+shifts = 8
+[map]
+depths = [1.0, 0.5]
+exits = [0.0, 0.3]
+tipped_at = 1.25
+[levels]
+from_ms = 1610323200000
+rows = 360
+step_rows = 30
+buckets = 20
+[[mutations]]
+name = "one minute late"
+what = "The stack sees each price one minute late"
+feed = {{ latency_ms = 60000 }}
+[[variants]]
+name = "same again"
+what = "All multipliers at 1"
+[[variants]]
+name = "quarter depth"
+what = "A quarter of the depth"
+depth = 0.25
+[[variants]]
+name = "tower"
+what = "A tower of insurance; promised cover pays 80 %"
+stack = "{}"
+depth = 0.25
+insurance = 0.01
+promised_paid_ppm = 800000
+"#,
+        file("data/binance_usdm_tiers_ethusdt.csv"),
+        file("stacks/base.toml"),
+        file("stacks/tower.toml")
+    )
+}
+
+/// A folder that is gone when the test ends.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("cofferdam-fill-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[derive(Debug)]
+struct Nothing;
+
+impl cofferdam_stack::Observer for Nothing {
+    fn step(
+        &mut self,
+        _: &cofferdam_stack::StepCause,
+        _: &[cofferdam_stack::Fact],
+        _: &cofferdam_stack::State,
+    ) {
+    }
+}
+
+impl cofferdam_market_sim::perp::Recorder for Nothing {
+    fn input(&mut self, _: &cofferdam_stack::Input) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn fault(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn filled() -> ReportData {
+    let example = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/eth-january-2021"));
+    let folder = Folder::new();
+    std::fs::write(folder.0.join("minutes.csv"), minutes_csv()).unwrap();
+    std::fs::write(folder.0.join("scenario.toml"), scenario(&example.canonicalize().unwrap())).unwrap();
+    let study = Study { prepared: Prepared::load(&folder.0).unwrap(), jobs: 2 };
+    let outcome = study.run(&mut Nothing, &()).unwrap();
+    let p = &study.prepared;
+    let reach = Reach::new(&p.minutes, &p.schedule, p.scenario.lookback_rows).unwrap();
+    let labels = |config: &VariantConfig| {
+        let tower = ["fund", "quota-share", "excess-of-loss", "stop-loss"];
+        let names = if config.name == "tower" { &tower[..] } else { &tower[..1] };
+        Labels { layers: names.iter().map(|n| (*n).to_owned()).collect(), breakers: Vec::new() }
+    };
+    let summary = outcome.summary(&study, &reach, &labels);
+    let filling = Filling {
+        study: &study,
+        outcome: &outcome,
+        summary: &summary,
+        reach: &reach,
+        labels: &labels,
+        lending: None,
+        files: Vec::new(),
+        command: "cofferdam run",
+    };
+    report_data(&filling).unwrap()
+}
+
+#[test]
+fn a_small_study_fills_every_section() {
+    let data = filled();
+    let html = render(&data);
+    assert_eq!(html.matches("Nothing to show").count(), 1, "lending alone was not run");
+    assert!(data.provenance.len() >= 12);
+    assert_eq!(data.implied_share.placebo_long.len(), 200);
+    assert!(data.price.bars.iter().any(|b| b.simulated.long > 0.0));
+    assert!(data.levels.columns.iter().any(|c| c.long.iter().sum::<f64>() > 0.0));
+    assert_eq!(data.variants.rows.len(), 4);
+    assert_eq!(data.linked.cases.len(), 6);
+    assert!(data.linked.cases.iter().all(|c| c.independent.len() == 8));
+    assert_eq!(data.depth_exit.x, ["0.5", "1"]);
+    assert!(data.depth_exit.cells.iter().flatten().filter(|c| c.base).count() == 1);
+    let status =
+        |question: &str| data.head.verdicts.iter().find(|v| v.question == question).map(|v| v.status);
+    for question in [
+        "Does the engine liquidate when the rules say?",
+        "Would a wrong engine be noticed?",
+        "Is money conserved?",
+        "With all multipliers at 1, is it the replay?",
+    ] {
+        assert_eq!(status(question), Some(Status::Pass), "{question}: {:?}", data.head.verdicts);
+    }
+    assert_ne!(
+        status("Is every loss paid by somebody?"),
+        Some(Status::Fail),
+        "losses less payments = open deficit"
+    );
+    assert!(!data.waterfalls.is_empty());
+}
+
+#[test]
+fn the_claim_is_judged_by_every_shift() {
+    for (linked, shifts, want) in [
+        (10, vec![1, 2, 3], Claim::Holds),
+        (3, vec![1, 2, 3], Claim::Leans),
+        (2, vec![1, 2, 3], Claim::Fails),
+        (0, vec![0, 0], Claim::Fails),
+        (5, vec![], Claim::Fails),
+    ] {
+        assert_eq!(judge(linked, &shifts), want, "{linked} {shifts:?}");
+    }
+}
+
+#[test]
+fn the_claim_is_said_plainly() {
+    use Claim::{Fails, Holds, Leans};
+    for (claims, want) in [
+        (vec![], "was not tested"),
+        (vec![(1.0, Holds, Holds), (0.5, Holds, Holds)], "holds here"),
+        (vec![(1.0, Fails, Fails)], "does not hold here"),
+        (vec![(1.0, Leans, Leans)], "not established"),
+        (vec![(1.0, Holds, Fails)], "only in part"),
+    ] {
+        assert!(conclusion(&claims).contains(want), "{claims:?}: {}", conclusion(&claims));
+    }
+    for (linked, shifts, want) in [
+        (
+            2_000_000,
+            vec![1_000_000; 8],
+            "2.00 times as much; the model without the link underestimates it by 50.0\u{a0}%",
+        ),
+        (1_000_000, vec![2_000_000], "shows more, not less"),
+        (0, vec![0], "both are zero"),
+        (5_000_000, vec![0], "shows none of it"),
+        (-2_000_000, vec![-1_000_000], "shows more, not less"),
+    ] {
+        let said = sentence("full depth", "bad debt", linked, &shifts);
+        assert!(said.contains(want), "{said}");
+    }
+}

@@ -1,0 +1,100 @@
+//! Who paid, per event: the replay and the most telling variants.
+
+use super::Filling;
+use super::variants::haircuts;
+use super::words::seconds;
+use crate::report::{Waterfall, WaterfallRow};
+use cofferdam_market_sim::study::{Labels, VariantRuns, usd};
+use cofferdam_market_sim::tally::EventTally;
+
+/// Variants beside the replay.
+const SHOWN: usize = 3;
+
+/// The replay, then the variants with the largest bad debt, the most insurance layers that paid and the most taken from
+/// winners, each once. First seed.
+pub(super) fn waterfalls(f: &Filling<'_>) -> Vec<Waterfall> {
+    let mut out = vec![of_run(f, &f.outcome.replay)];
+    out.extend(telling(&f.outcome.variants).into_iter().map(|v| of_run(f, v)));
+    out
+}
+
+/// How telling a variant's waterfall is, in one respect.
+type Rank = fn(&VariantRuns) -> i128;
+
+const RANKS: [Rank; SHOWN] = [
+    |v| v.runs.first().map_or(0, |r| r.losses()),
+    |v| v.runs.first().map_or(0, |r| layers_that_paid(&r.tally.events)),
+    |v| v.runs.first().map_or(0, haircuts),
+];
+
+fn telling(variants: &[VariantRuns]) -> Vec<&VariantRuns> {
+    let mut chosen: Vec<&VariantRuns> = Vec::new();
+    for rank in RANKS {
+        let left = variants.iter().filter(|v| !chosen.iter().any(|c| core::ptr::eq(*c, *v)));
+        // the first of equal ones, so that the order of the scenario decides
+        let best = left.fold(None, |best: Option<&VariantRuns>, v| match best {
+            Some(b) if rank(b) >= rank(v) => Some(b),
+            _ => Some(v),
+        });
+        chosen.extend(best.filter(|v| rank(v) > 0));
+    }
+    chosen
+}
+
+fn layers_that_paid(events: &[EventTally]) -> i128 {
+    let paid: std::collections::BTreeSet<u32> =
+        events.iter().flat_map(|e| e.layers.iter()).filter(|(_, paid)| **paid > 0).map(|(l, _)| *l).collect();
+    paid.len() as i128
+}
+
+fn of_run(f: &Filling<'_>, runs: &VariantRuns) -> Waterfall {
+    let labels: Labels = (f.labels)(&runs.config);
+    let name = &runs.config.name;
+    let deleveraged: i128 =
+        runs.runs.first().map_or(0, |r| r.tally.events.iter().map(|e| e.deleveraged_lots).sum());
+    let run = if deleveraged > 0 {
+        let eth = super::words::exact(deleveraged, -3);
+        format!(
+            "{name} (and {eth} ETH of winners' positions closed at the bankruptcy price, which is no payment)"
+        )
+    } else {
+        name.clone()
+    };
+    let (open, end) =
+        runs.runs.first().map_or((None, &[][..]), |r| (r.tally.open_event(), &r.tally.events[..]));
+    let times = &f.study.prepared.minutes.time_ms;
+    let span = (times.first().copied().unwrap_or(0), times.last().copied().unwrap_or(0));
+    waterfall(run, labels.layers, end, open, span)
+}
+
+/// One table. `open` is the place of an event that the data ended in; `span` the first and last instant of the run.
+pub(super) fn waterfall(
+    run: String,
+    layers: Vec<String>,
+    events: &[EventTally],
+    open: Option<usize>,
+    span: (u64, u64),
+) -> Waterfall {
+    let rows = events.iter().enumerate().map(|(i, e)| row(e, layers.len(), open == Some(i), span)).collect();
+    Waterfall { run, unit: "USD".to_owned(), events: rows, layers }
+}
+
+fn row(e: &EventTally, layers: usize, open: bool, span: (u64, u64)) -> WaterfallRow {
+    let (event, from, to) = match e.id {
+        Some(id) => (format!("event {id}"), e.opened_ms, e.closed_ms),
+        None => ("outside events".to_owned(), span.0, span.1),
+    };
+    let paid = |i: usize| u32::try_from(i).ok().and_then(|i| e.layers.get(&i)).copied().unwrap_or(0);
+    WaterfallRow {
+        event,
+        opened: seconds(from),
+        closed: (!open).then_some(seconds(to)),
+        liquidated: usd(e.forced),
+        bad_debt: usd(e.losses),
+        account_margin: usd(e.penalties),
+        layers: (0..layers).map(|i| usd(paid(i))).collect(),
+        winners: usd(e.haircuts),
+        suppliers: usd(e.written_down),
+        residual: usd(e.residual()),
+    }
+}

@@ -1,0 +1,61 @@
+//! Every question in `docs/cli` is answered as recorded, and every schema there is the one that the command prints.
+
+mod common;
+use common::{root, run};
+
+fn check(command: &[&str], example: &str) {
+    let file = format!("docs/cli/{example}.json");
+    let (code, out, err) = run(&[command, &[&file]].concat(), "");
+    assert_eq!((code, err.as_str()), (0, ""), "{example}");
+    insta::assert_snapshot!(example, out);
+    // the same question on standard input, with the stack named by the flag, has the same answer
+    let text = std::fs::read_to_string(root().join(&file)).expect("an example");
+    let piped = run(&[command, &["--stack", "docs/cli/stack.toml", "-"]].concat(), &text);
+    assert!(piped.0 == 0 && (piped.1 == out || text.contains("\"replace\"")), "{example}: {}", piped.2);
+}
+
+#[test]
+fn questions() {
+    check(&["oracle", "resolve"], "oracle-resolve");
+    check(&["margin", "assess"], "margin-assess");
+    check(&["liquidation", "plan"], "liquidation-plan");
+    check(&["liquidation", "plan"], "liquidation-plan-keeper");
+    check(&["insurance", "waterfall"], "insurance-waterfall");
+    check(&["adl", "allocate"], "adl-allocate");
+    check(&["adl", "allocate"], "adl-allocate-close-out");
+}
+
+#[test]
+fn the_stack_of_the_examples() {
+    let (code, text, err) = run(&["check", "docs/cli/stack.toml"], "");
+    assert_eq!((code, err.as_str()), (0, ""));
+    insta::assert_snapshot!("check", text);
+    let (code, json, _) = run(&["check", "docs/cli/stack.toml", "--json"], "");
+    assert_eq!(code, 0);
+    insta::assert_snapshot!("check-json", json);
+}
+
+/// The first argument of a whole stack inside a question is the same stack.
+#[test]
+fn a_stack_inside_the_question() {
+    let stack = std::fs::read_to_string(root().join("docs/cli/stack.toml")).expect("the stack");
+    let stack: serde_json::Value = toml::from_str(&stack).expect("TOML");
+    let file = root().join("docs/cli/insurance-waterfall.json");
+    let text = std::fs::read_to_string(&file).expect("an example");
+    let mut question: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    question["stack"] = stack;
+    let inside = run(&["insurance", "waterfall"], &question.to_string());
+    assert_eq!(inside, run(&["insurance", "waterfall", "docs/cli/insurance-waterfall.json"], ""));
+}
+
+#[test]
+fn schemas() {
+    let (code, names, _) = run(&["schema"], "");
+    assert_eq!(code, 0);
+    for name in names.lines() {
+        let path = format!("docs/cli/{name}.schema.json");
+        let kept = std::fs::read_to_string(root().join(&path)).unwrap_or_else(|e| panic!("{path}: {e}"));
+        let (_, printed, _) = run(&["schema", name], "");
+        assert!(kept == printed, "{path} is out of date: cofferdam schema {name} > {path}");
+    }
+}
