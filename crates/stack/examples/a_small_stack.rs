@@ -63,9 +63,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let whole = |usd: i128| Amount::new(usd * 1_000_000);
 
-    submit(&mut engine, 0, Body::Deposit { group: trader, asset: usdt, amount: whole(150) })?;
-    submit(&mut engine, 0, Body::Deposit { group: maker, asset: usdt, amount: whole(100_000) })?;
-    submit(&mut engine, 0, quote(1_000, 0))?;
+    let _ = submit(&mut engine, 0, Body::Deposit { group: trader, asset: usdt, amount: whole(150) })?;
+    let _ = submit(&mut engine, 0, Body::Deposit { group: maker, asset: usdt, amount: whole(100_000) })?;
+    let _ = submit(&mut engine, 0, quote(1_000, 0))?;
     let (lots, price) = (Lots::new(1_000), Ticks::new(1_000_000));
     let opened = submit(&mut engine, 1, Body::Trade { taker: trader, maker, market, lots, price })?;
     println!("1 ETH long at 1000 USD with 150 USD: {:?}", opened.answer);
@@ -75,7 +75,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         if let Effect::Order { order, lots, .. } = effect {
             println!("at 890 USD the stack orders {lots} lots");
             let price = Ticks::new(889_000);
-            submit(&mut engine, 61, Body::Fill { order, lots, price, counterparty: maker })?;
+            let _ = submit(&mut engine, 61, Body::Fill { order, lots, price, counterparty: maker })?;
         }
     }
     println!("left to the trader: {} atoms of 1e-6 USDT", engine.state().book().balance(trader, usdt));
