@@ -21,6 +21,8 @@ pub enum LossCause {
         /// Which layer.
         layer: LayerId,
     },
+    /// A loss that was left open and is asked for again, since new money came. It was counted when it arose.
+    Carried,
 }
 
 /// A loss, in quanta of the numeraire.

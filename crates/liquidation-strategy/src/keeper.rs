@@ -1,20 +1,21 @@
-//! Lending: a keeper repays debt and seizes collateral with a bonus (Aave v3: close factor, bonus, protocol fee on the bonus,
-//! dust rule; Morpho Blue: what is left when the collateral is gone is a loss at once).
+//! A keeper repays debt and seizes collateral with a bonus (Aave v3: close factor, bonus, protocol fee on the bonus, dust rule;
+//! Morpho Blue: what is left when the collateral is gone is a loss at once). Cash below zero, which an account with other
+//! collateral owes after its positions were closed, is a debt like any other (Vertex, Drift: a borrow of the quote asset).
 
 use crate::close::{asset, steps_worsen};
 use crate::terms::accept;
 use crate::{Bid, LiquidationError, LiquidationStrategy, Plan, Refusal, Step, Taker};
 use alloc::vec::Vec;
 use cofferdam_core::{
-    Amount, AssetId, AssetView, Case, DebtView, GroupId, Holder, House, Item, Level, MathError, Memory,
-    PoolId, Posting, Ppb, Quanta, RAY, Rounding, Scaled, wide,
+    Amount, AssetId, AssetView, Case, GroupId, Holder, House, Item, Level, MathError, Memory, PoolId,
+    Posting, Ppb, Quanta, RAY, Rounding, Scaled, wide,
 };
 
 /// The terms of [`KeeperLiquidation`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeeperTerms {
-    /// The pool that lent the debt and is repaid.
-    pub pool: PoolId,
+    /// The pool that lent the debt and is repaid; without one only cash below zero can be filled.
+    pub pool: Option<PoolId>,
     /// The share of the debt that one bid may repay.
     pub close_factor: Ppb,
     /// All of it below this share of support to demand at maintenance (Aave: 0.95).
@@ -29,7 +30,8 @@ pub struct KeeperTerms {
     pub remainder_min: Quanta,
 }
 
-/// Takes a keeper's bid: debt to repay (`give`, in atoms) for an asset to seize (`want`).
+/// Takes a keeper's bid: debt to repay (`give`, in atoms) for an asset to seize (`want`). What is repaid goes to the pool that
+/// lent, or fills the account's own cash where that is below zero and no position is open any more.
 ///
 /// Both are valued at the middle price (Euler's choice). Collateral seized and the keeper's bonus round down, the protocol
 /// fee and a repayment that is cut to what the collateral is worth round up: the house and the account gain.
@@ -38,7 +40,7 @@ pub struct KeeperTerms {
 /// use cofferdam_core::{AssetId, GroupId, Item, PoolId, Ppb, Quanta};
 /// use cofferdam_liquidation_strategy::{conformance::Bench, *};
 /// let keeper = KeeperLiquidation::new(KeeperTerms {
-///     pool: PoolId(1), close_factor: Ppb(500_000_000), all_below: Ppb(950_000_000), dust: Quanta::ZERO,
+///     pool: Some(PoolId(1)), close_factor: Ppb(500_000_000), all_below: Ppb(950_000_000), dust: Quanta::ZERO,
 ///     bonus: Ppb(50_000_000), fee_share: Ppb::ZERO, remainder_min: Quanta::ZERO,
 /// })?;
 /// // 1000 of collateral at a threshold of 80 % against a debt of 810
@@ -75,6 +77,17 @@ impl KeeperLiquidation {
         Ok(Self { terms })
     }
 
+    /// What the account owes in an asset: a loan first, else cash below zero where no position could still move it.
+    fn owing(&self, case: &Case<'_>, asset: AssetId) -> Option<Owing> {
+        let loan = case.group.debts.iter().find(|d| d.asset == asset && d.owed.get() > 0);
+        if let (Some(d), Some(to)) = (loan, self.terms.pool) {
+            return Some(Owing::Loan { to, owed: d.owed, scaled: d.scaled });
+        }
+        let cash = case.group.balance(asset);
+        let closed = case.group.positions.iter().all(|p| p.lots.is_zero());
+        (closed && cash.is_negative()).then(|| Owing::Overdraft(Amount::new(cash.get().saturating_neg()))) // |x| <= 2^120
+    }
+
     /// What of the debt one bid may repay: rounded up, so that a debt of one atom can be repaid.
     fn repayable(&self, case: &Case<'_>, pair: &Pair<'_>) -> Result<Amount, LiquidationError> {
         let deep = case.health.line(Level::Maintenance).is_some_and(|l| {
@@ -88,12 +101,12 @@ impl KeeperLiquidation {
             };
             l.support.is_negative() || below(l.support.get())
         });
-        let small = pair.owed_value(pair.debt.owed)? < self.terms.dust
+        let small = pair.owed_value(pair.debt.owed())? < self.terms.dust
             || pair.held_value(pair.held)? < self.terms.dust;
         if deep || small {
-            return Ok(pair.debt.owed);
+            return Ok(pair.debt.owed());
         }
-        Ok(Amount::new(self.terms.close_factor.of_units(pair.debt.owed.get(), Rounding::Up)?))
+        Ok(Amount::new(self.terms.close_factor.of_units(pair.debt.owed().get(), Rounding::Up)?))
     }
 
     /// What a repayment buys: capped at the collateral there is, the repayment then cut to what that is worth.
@@ -118,7 +131,7 @@ impl KeeperLiquidation {
     }
 
     fn leaves_dust(&self, pair: &Pair<'_>, deal: &Deal) -> Result<bool, LiquidationError> {
-        let (debt, held) = (pair.debt.owed.try_sub(deal.repaid)?, pair.held.try_sub(deal.seized)?);
+        let (debt, held) = (pair.debt.owed().try_sub(deal.repaid)?, pair.held.try_sub(deal.seized)?);
         Ok(!debt.is_zero()
             && !held.is_zero()
             && (pair.owed_value(debt)? < self.terms.remainder_min
@@ -159,9 +172,26 @@ struct Deal {
     fee: Amount,
 }
 
+/// What is owed in an asset.
+#[derive(Clone, Copy)]
+enum Owing {
+    /// To a pool, in scaled units.
+    Loan { to: PoolId, owed: Amount, scaled: Scaled },
+    /// Cash below zero.
+    Overdraft(Amount),
+}
+
+impl Owing {
+    const fn owed(self) -> Amount {
+        match self {
+            Self::Loan { owed, .. } | Self::Overdraft(owed) => owed,
+        }
+    }
+}
+
 /// A debt and the asset seized for it.
 struct Pair<'c> {
-    debt: &'c DebtView,
+    debt: Owing,
     held: Amount,
     owed_in: &'c AssetView,
     held_in: &'c AssetView,
@@ -186,20 +216,24 @@ impl Pair<'_> {
         self.owed_in.scale.amount(value, self.owed_in.price.mid, round)
     }
 
-    /// Units of debt that a repayment clears: all of them for the whole debt, else amount x 1e27 / index, rounded down.
-    /// The pool gains; less than the whole never clears the last unit.
-    fn scaled(&self, repaid: Amount) -> Result<Scaled, MathError> {
-        if repaid >= self.debt.owed {
-            return Ok(self.debt.scaled);
+    /// Units of debt that a repayment clears: all of them for the whole debt, else amount x 1e27 / index, rounded down; of cash
+    /// below zero the amount itself. The pool gains; less than the whole never clears the last unit.
+    fn scaled(&self, repaid: Amount) -> Result<i128, MathError> {
+        let Owing::Loan { owed, scaled, .. } = self.debt else { return Ok(repaid.get()) };
+        let mut units = scaled.get();
+        if repaid < owed {
+            let amount = u128::try_from(repaid.get()).map_err(|_| MathError::Negative)?;
+            units = units.min(wide::mul_div_unsigned(amount, RAY, self.owed_in.debt_index.get(), false)?);
         }
-        let amount = u128::try_from(repaid.get()).map_err(|_| MathError::Negative)?;
-        let units = wide::mul_div_unsigned(amount, RAY, self.owed_in.debt_index.get(), false)?;
-        Ok(Scaled::new(units.min(self.debt.scaled.get())))
+        i128::try_from(units).map_err(|_| MathError::Overflow)
     }
 
     /// What is owed after some units were cleared, rounded up.
-    fn owed_after(&self, cleared: Scaled) -> Result<Amount, MathError> {
-        let left = self.debt.scaled.try_sub(cleared)?;
+    fn owed_after(&self, cleared: i128) -> Result<Amount, MathError> {
+        let Owing::Loan { scaled, .. } = self.debt else {
+            return self.debt.owed().try_sub(Amount::new(cleared));
+        };
+        let left = scaled.try_sub(Scaled::new(cleared.unsigned_abs()))?;
         let owed = wide::mul_div_unsigned(left.get(), self.owed_in.debt_index.get(), RAY, true)?;
         Amount::new(i128::try_from(owed).map_err(|_| MathError::Overflow)?).try_add(Amount::ZERO)
     }
@@ -207,17 +241,22 @@ impl Pair<'_> {
 
 impl KeeperLiquidation {
     fn postings(
-        &self,
         case: &Case<'_>,
         offer: &Offer,
+        pair: &Pair<'_>,
         deal: &Deal,
         cleared: i128,
     ) -> Result<Vec<Posting>, MathError> {
         let (group, keeper) = (Holder::Group(case.group.id), Holder::Group(offer.keeper));
-        let (pool, asset) = (Holder::Pool(self.terms.pool), Item::Asset(offer.collateral));
+        let asset = Item::Asset(offer.collateral);
         let mut all = Vec::new();
-        all.extend(Posting::transfer(keeper, pool, Item::Asset(offer.debt), deal.repaid.get()));
-        all.extend(Posting::transfer(group, pool, Item::Debt(offer.debt), cleared));
+        if let Owing::Loan { to, .. } = pair.debt {
+            let pool = Holder::Pool(to);
+            all.extend(Posting::transfer(keeper, pool, Item::Asset(offer.debt), deal.repaid.get()));
+            all.extend(Posting::transfer(group, pool, Item::Debt(offer.debt), cleared));
+        } else {
+            all.extend(Posting::transfer(keeper, group, Item::Asset(offer.debt), deal.repaid.get()));
+        }
         all.extend(Posting::transfer(group, keeper, asset, deal.seized.try_sub(deal.fee)?.get()));
         all.extend(Posting::transfer(group, Holder::House(House::Fees), asset, deal.fee.get()));
         all.retain(|p| p.units != 0);
@@ -235,10 +274,13 @@ impl KeeperLiquidation {
             return Vec::new();
         }
         let holder = Holder::Group(case.group.id);
-        let owed = case.group.debts.iter().map(|d| Step::Loss {
+        let overdrafts = case.group.balances.iter().filter(|b| b.amount.is_negative());
+        let overdrafts = overdrafts.map(|b| (b.asset, Amount::new(b.amount.get().saturating_neg()))); // |x| <= 2^120
+        let debts = case.group.debts.iter().map(|d| (d.asset, d.owed)).chain(overdrafts);
+        let owed = debts.map(|(asset, owed)| Step::Loss {
             holder,
-            asset: d.asset,
-            amount: if d.asset == offer.debt { left } else { d.owed },
+            asset,
+            amount: if asset == offer.debt { left } else { owed },
         });
         owed.filter(|s| matches!(s, Step::Loss { amount, .. } if amount.get() > 0)).collect()
     }
@@ -261,11 +303,11 @@ impl KeeperLiquidation {
                 max: pair.debt_for(Amount::new(base), Rounding::Down)?.get(),
             }));
         }
-        if deal.seized.is_zero() || pair.scaled(deal.repaid)?.is_zero() {
+        if deal.seized.is_zero() || pair.scaled(deal.repaid)? == 0 {
             let atom = pair.debt_for(Amount::ONE, Rounding::Up)?;
             let unit = wide::mul_div_unsigned(1, pair.owed_in.debt_index.get(), RAY, true)?;
             let unit = Amount::new(i128::try_from(unit).map_err(|_| MathError::Overflow)?);
-            return Ok(Some(Refusal::TooLittle { min: atom.max(unit).min(pair.debt.owed).get() }));
+            return Ok(Some(Refusal::TooLittle { min: atom.max(unit).min(pair.debt.owed()).get() }));
         }
         if self.leaves_dust(pair, deal)? {
             return Ok(Some(Refusal::TooLittle { min: max.get() }));
@@ -290,8 +332,9 @@ impl LiquidationStrategy for KeeperLiquidation {
             Err(no) => return Ok(Err(no)),
         };
         let held = case.group.balance(offer.collateral);
-        let debt = case.group.debts.iter().find(|d| d.asset == offer.debt && d.owed.get() > 0);
-        let Some(debt) = debt.filter(|_| held.get() > 0) else { return Ok(Err(Refusal::Nothing)) };
+        let Some(debt) = self.owing(case, offer.debt).filter(|_| held.get() > 0) else {
+            return Ok(Err(Refusal::Nothing));
+        };
         let (owed_in, held_in) = (asset(case, offer.debt)?, asset(case, offer.collateral)?);
         let pair = Pair { debt, held, owed_in, held_in };
         let max = self.repayable(case, &pair)?;
@@ -303,8 +346,7 @@ impl LiquidationStrategy for KeeperLiquidation {
             return Ok(Err(no));
         }
         let cleared = pair.scaled(deal.repaid)?;
-        let units = i128::try_from(cleared.get()).map_err(|_| MathError::Overflow)?;
-        let postings = self.postings(case, &offer, &deal, units)?;
+        let postings = Self::postings(case, &offer, &pair, &deal, cleared)?;
         let losses = Self::losses(case, &offer, &deal, pair.owed_after(cleared)?);
         let steps: Vec<Step> = core::iter::once(Step::Move(postings)).chain(losses).collect();
         let worsens = steps_worsen(case, &steps)?;

@@ -32,6 +32,7 @@ extern crate std;
 
 mod allocation;
 mod apportion;
+mod by_bidder;
 mod close;
 pub mod conformance;
 mod full_close;
@@ -49,6 +50,7 @@ mod terms;
 mod tiers;
 
 pub use allocation::{Cause, LossAllocation, Measure, Need, Payer, Payers, Settlement};
+pub use by_bidder::ByBidder;
 pub use full_close::FullClose;
 pub use gradual::{Gradual, Pace};
 pub use guards::{InsuranceCoverGuard, LimitGuard};

@@ -193,7 +193,7 @@ fn tiers_and_takeover() {
 
 fn keeper(change: impl Fn(&mut KeeperTerms)) -> KeeperLiquidation {
     let mut t = KeeperTerms {
-        pool: PoolId(1),
+        pool: Some(PoolId(1)),
         close_factor: Ppb(500_000_000),
         all_below: Ppb(950_000_000),
         dust: Quanta::ZERO,

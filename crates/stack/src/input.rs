@@ -285,6 +285,15 @@ pub enum Alarm {
         /// Who would have received.
         group: GroupId,
     },
+    /// A fill worse than the order's limit: it is booked, and the venue should be asked.
+    WorseThanLimit {
+        /// The order named.
+        order: OrderId,
+        /// At which price it was filled.
+        price: Ticks,
+        /// The worst price that it accepted.
+        limit: Ticks,
+    },
 }
 
 /// A kind of named thing.

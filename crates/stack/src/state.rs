@@ -181,6 +181,12 @@ impl State {
         self.queue.first_key_value().map(|(k, _)| k.due)
     }
 
+    /// Allocations that wait in the queue, in the order of assets and markets.
+    pub(crate) fn allocations(&self) -> impl Iterator<Item = (WorkKey, Work)> {
+        let first = Work::Allocate { asset: AssetId(0), market: MarketId(0) };
+        self.waiting.range(first..).map(|(work, key)| (*key, *work))
+    }
+
     /// Open orders.
     pub fn orders(&self) -> impl Iterator<Item = &Order> {
         self.orders.values()

@@ -88,7 +88,7 @@ pub fn constant_product() -> Box<dyn PoolPricing> {
 #[must_use]
 pub fn keepers(pool: PoolId) -> Box<dyn LiquidationStrategy> {
     Box::new(ok(KeeperLiquidation::new(KeeperTerms {
-        pool,
+        pool: Some(pool),
         close_factor: Ppb(500_000_000),
         all_below: Ppb(950_000_000),
         dust: Quanta::new(1_000_000_000),

@@ -1,13 +1,14 @@
-//! A lending pool: suppliers own shares of it, borrowers owe it, keepers liquidate against it. Losses that nobody covers
-//! lower what a share is worth.
+//! Pools with owners. A lending pool: suppliers own shares of it, borrowers owe it, keepers liquidate against it; losses that
+//! nobody covers lower what a share is worth. A pool that trades in a market is owned in the same way: what its traders lose
+//! its shares gain.
 
-use super::clearing::balance;
+use super::clearing::{atoms, balance};
 use super::requests::malformed;
 use super::{Step, refuse};
-use crate::{Reason, Rejection, RiskStack, draft::Draft, store::Store};
+use crate::{Named, PoolKind, Reason, Rejection, RiskStack, draft::Draft, store::Store};
 use cofferdam_core::{
-    Action, ActionKind, Amount, AssetId, GroupId, Holder, Instrument, Item, Level, MathError, Observation,
-    PoolId, Posting, RAY, Rounding, World, wide,
+    Action, ActionKind, Amount, AssetId, GroupId, Holder, Instrument, Item, Level, Lots, MarketId, MathError,
+    Observation, PoolId, Posting, RAY, Rounding, World, wide,
 };
 use cofferdam_liquidation_strategy::{Bid, Plan, Step as Move, Taker};
 use cofferdam_market::{SharePrice, Shares};
@@ -42,13 +43,50 @@ impl RiskStack {
         Ok(draft.cash(Holder::Pool(pool), asset).checked_add(lent).ok_or(MathError::Overflow)?)
     }
 
-    fn share_price(&self, draft: &Draft<'_>, pool: PoolId, asset: AssetId) -> Step<SharePrice> {
+    /// What the owners of a pool that trades have: its cash and what its position has gained, at the end of the price interval
+    /// that is worse for who asks (INV-32): the dearer one up for a supplier, the cheaper one down for who redeems.
+    fn trading_assets(
+        &self,
+        draft: &Draft<'_>,
+        pool: PoolId,
+        market: MarketId,
+        rounding: Rounding,
+    ) -> Step<i128> {
+        let (view, scale) = self.market_terms(draft, market)?;
+        let held = draft.holding(Holder::Pool(pool), Item::Position(market));
+        let cash = draft.cash(Holder::Pool(pool), view.settlement);
+        if held.units == 0 {
+            return Ok(cash);
+        }
+        if !view.mark.is_usable() {
+            return refuse(Rejection::Price {
+                instrument: Instrument::Market(market),
+                state: view.mark.state,
+            });
+        }
+        let lots = Lots::new(i64::try_from(held.units).map_err(|_| MathError::Overflow)?);
+        let (low, high) =
+            (view.scale.notional(lots, view.mark.low)?, view.scale.notional(lots, view.mark.high)?);
+        let worth = if rounding == Rounding::Up { low.max(high) } else { low.min(high) };
+        let gained = atoms(scale, worth.try_sub(held.cost)?, rounding)?;
+        Ok(cash.checked_add(gained).ok_or(MathError::Overflow)?)
+    }
+
+    /// The asset that a pool's owners put in and take out, and what the pool is worth in it to who asks.
+    fn pool_worth(&self, draft: &Draft<'_>, pool: PoolId, rounding: Rounding) -> Step<(AssetId, i128)> {
+        match self.pool(pool).map(|(_, terms)| &terms.kind) {
+            Some(PoolKind::Lending { asset }) => Ok((*asset, self.pool_assets(draft, pool, *asset)?)),
+            Some(PoolKind::Trading { market, .. }) => {
+                let (view, _) = self.market_terms(draft, *market)?;
+                Ok((view.settlement, self.trading_assets(draft, pool, *market, rounding)?))
+            }
+            None => refuse(Rejection::Unknown { what: Named::Pool, id: pool.0 }),
+        }
+    }
+
+    fn share_price(draft: &Draft<'_>, pool: PoolId, worth: i128) -> Step<SharePrice> {
         let issued = draft.holding(Holder::Pool(pool), Item::Share(pool)).units.unsigned_abs();
-        Ok(SharePrice::new(
-            Amount::new(self.pool_assets(draft, pool, asset)?.max(0)),
-            Shares(issued),
-            SHARE_OFFSET_DECIMALS,
-        )?)
+        Ok(SharePrice::new(Amount::new(worth.max(0)), Shares(issued), SHARE_OFFSET_DECIMALS)?)
     }
 
     pub(crate) fn supply(
@@ -58,16 +96,16 @@ impl RiskStack {
         pool: PoolId,
         amount: Amount,
     ) -> Step<()> {
-        let asset = self.lending_pool(pool)?;
         if amount.get() <= 0 {
             return malformed("amount", "above zero");
         }
         self.accrue(draft)?;
+        let (asset, worth) = self.pool_worth(draft, pool, Rounding::Up)?;
         let have = balance(&draft.account(group), asset);
         if have < amount.get() {
             return refuse(Rejection::Insufficient { available: Amount::new(have.max(0)) });
         }
-        let shares = self.share_price(draft, pool, asset)?.shares_for_deposit(amount)?;
+        let shares = Self::share_price(draft, pool, worth)?.shares_for_deposit(amount)?;
         let shares = i128::try_from(shares.0).map_err(|_| MathError::Overflow)?;
         if shares == 0 {
             return malformed("amount", "enough for one share");
@@ -87,17 +125,17 @@ impl RiskStack {
         pool: PoolId,
         shares: u128,
     ) -> Step<()> {
-        let asset = self.lending_pool(pool)?;
         if shares == 0 {
             return malformed("shares", "above zero");
         }
         self.accrue(draft)?;
+        let (asset, worth) = self.pool_worth(draft, pool, Rounding::Down)?;
         let have = draft.holding(Holder::Group(group), Item::Share(pool)).units;
         let units = i128::try_from(shares).map_err(|_| MathError::Overflow)?;
         if have < units {
             return refuse(Rejection::Insufficient { available: Amount::new(have.max(0)) });
         }
-        let amount = self.share_price(draft, pool, asset)?.assets_for_redeem(Shares(shares))?;
+        let amount = Self::share_price(draft, pool, worth)?.assets_for_redeem(Shares(shares))?;
         let cash = draft.cash(Holder::Pool(pool), asset);
         if cash < amount.get() {
             return refuse(Rejection::Insufficient { available: Amount::new(cash.max(0)) });

@@ -79,7 +79,8 @@ impl RiskStack {
     }
 
     /// Draws on insurance for a deficit that was just booked, and asks for an allocation of what is left over the winners of
-    /// `market`, where there is one. A draw that was not paid is the same loss again: it is not counted twice.
+    /// `market`, where there is one. A draw that was not paid, and a deficit that is asked for again, are the same loss: it is
+    /// not counted twice.
     pub(crate) fn insure(
         &self,
         draft: &mut Draft<'_>,
@@ -136,7 +137,7 @@ impl RiskStack {
         cause: LossCause,
         market: Option<MarketId>,
     ) -> Step<Waterfall> {
-        let again = matches!(cause, LossCause::Default { .. });
+        let again = matches!(cause, LossCause::Default { .. } | LossCause::Carried);
         let event = draft.head().event;
         let counted = if again { value } else { Quanta::ZERO };
         let before = |sum: Quanta| Ok::<_, MathError>(sum.try_sub(counted)?.positive_part());
@@ -236,6 +237,20 @@ impl RiskStack {
             }
         }
         self.observe_deficit(draft, asset)
+    }
+
+    /// Allocates what still waits to be, before a request: who would have to pay cannot leave first (INV-3). An allocation that
+    /// fails stays in the queue.
+    pub(crate) fn allocate_waiting(&self, draft: &mut Draft<'_>) -> Step<()> {
+        for (key, work) in draft.state().allocations() {
+            if let Work::Allocate { asset, market } = work {
+                let _kept = draft.attempt(|d| {
+                    d.record(Fact::WorkDone { key })?;
+                    self.allocate(d, asset, Some(market))
+                });
+            }
+        }
+        Ok(())
     }
 
     fn ask(&self, draft: &mut Draft<'_>, need: &Need, payers: &Candidates) -> Step<Settlement> {

@@ -10,6 +10,7 @@ use cofferdam_core::{
     Amount, DrawId, Holder, House, Instrument, Item, LayerId, Lots, MathError, Millis, Observation, OrderId,
     Posting, PriceRole, Quote, Scaled, Ticks, World,
 };
+use cofferdam_insurance_layer::LossCause;
 use cofferdam_market::{IndexMove, LendingView, Subject};
 use cofferdam_oracle::{Ask, Reference};
 
@@ -63,7 +64,11 @@ impl RiskStack {
                 let reason = if known { Reason::Escrow } else { Reason::Suspense };
                 let p = Posting::transfer(Holder::Outside, to, Item::Asset(*asset), amount.get());
                 draft.post(reason, p.into())?;
-                Ok((!known).then_some(Alarm::Unknown { what: Named::Layer, id: layer.0 }))
+                if !known {
+                    return Ok(Some(Alarm::Unknown { what: Named::Layer, id: layer.0 }));
+                }
+                self.cover_open_deficits(draft)?;
+                Ok(None)
             }
             Body::Commitment { layer, capacity, expires, escrowed } => {
                 self.commitment(draft, *layer, *capacity, *expires, *escrowed)
@@ -78,6 +83,7 @@ impl RiskStack {
                     self.accrue(draft)?;
                     self.resolve_prices(draft)?;
                 }
+                self.allocate_waiting(draft)?;
                 self.request(draft, request).map(|()| None)
             }
         }
@@ -260,7 +266,21 @@ impl RiskStack {
             event: before.and_then(|b| b.event),
         };
         draft.record(Fact::Committed(fresh))?;
+        self.cover_open_deficits(draft)?;
         Ok(None)
+    }
+
+    /// New insurance money meets what was left open before it came: a deficit that was carried is asked for again, in the
+    /// programme's order, and not counted as a second loss.
+    fn cover_open_deficits(&self, draft: &mut Draft<'_>) -> Step<()> {
+        for asset in self.parts.assets.iter().map(|a| a.id) {
+            let open = draft.deficit(asset);
+            if open.get() > 0 {
+                let market = self.market_of(asset, None);
+                self.insure(draft, asset, open, LossCause::Carried, market)?;
+            }
+        }
+        Ok(())
     }
 
     fn fill(
@@ -288,7 +308,8 @@ impl RiskStack {
             draft.schedule(Millis::ZERO, Work::Liquidate { group: order.group })?;
         }
         if beyond.is_zero() {
-            return Ok(None);
+            let worse = if lots.is_negative() { price < order.limit } else { price > order.limit };
+            return Ok(worse.then_some(Alarm::WorseThanLimit { order: id, price, limit: order.limit }));
         }
         self.suspense_trade(draft, order.market, beyond, price, counterparty)?;
         Ok(Some(Alarm::UnexpectedFill { order: id, lots: beyond }))
@@ -371,7 +392,7 @@ impl RiskStack {
                 draft.record(Fact::Committed(layer))?;
             }
             let market = self.market_of(draw.asset, None);
-            let cause = cofferdam_insurance_layer::LossCause::Default { layer: draw.layer };
+            let cause = LossCause::Default { layer: draw.layer };
             self.insure(draft, draw.asset, Amount::new(missing), cause, market)?;
             if market.is_none() {
                 self.allocate_or_carry(draft, draw.asset)?;

@@ -4,7 +4,7 @@ use super::{GuardSpec, LiquidationSpec, module};
 use crate::{ConfigError, Context, Number, Ratio};
 use cofferdam_core::{GroupId, Level, Millis, Ppb, Quanta};
 use cofferdam_liquidation_strategy::{
-    Bound, Deleverage, DeleveragePrice, FillGuard, FullClose, Gradual, InsuranceCoverGuard,
+    Bound, ByBidder, Deleverage, DeleveragePrice, FillGuard, FullClose, Gradual, InsuranceCoverGuard,
     KeeperLiquidation, KeeperTerms, LimitGuard, LimitPrice, LiquidationStrategy, OrderTerms, Pace,
     PartialToTarget, Penalty, Takeover, Tiers,
 };
@@ -229,6 +229,25 @@ impl LiquidationSpec for TiersSpec {
 }
 
 module! {
+    "cofferdam/by-bidder@1" Liquidation breaks [];
+    /// One strategy for the engine, another for keepers.
+    struct ByBidderSpec {
+        /// Plans for the engine.
+        engine: Box<dyn LiquidationSpec> ["table"],
+        /// Plans for keepers' bids.
+        keeper: Box<dyn LiquidationSpec> ["table"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/by-bidder@1")]
+impl LiquidationSpec for ByBidderSpec {
+    fn build(&self, ctx: &Context<'_>) -> Strategy {
+        let engine = self.engine.build(&ctx.at("engine"))?;
+        Ok(Box::new(ByBidder::new(engine, self.keeper.build(&ctx.at("keeper"))?)))
+    }
+}
+
+module! {
     "cofferdam/takeover@1" Liquidation breaks [19 "a takeover takes the whole account, what was left of its margin included"];
     /// A vault takes positions, balances and debts as they are.
     struct TakeoverSpec {
@@ -285,8 +304,8 @@ module! {
     "cofferdam/keeper@1" Liquidation breaks [];
     /// A keeper repays debt and seizes collateral with a bonus.
     struct KeeperSpec {
-        /// The pool that lent and is repaid.
-        pool: String ["name of a lending pool"],
+        /// The pool that lent and is repaid; without one keepers only fill cash below zero.
+        pool: Option<String> ["name of a lending pool", "none"],
         /// The share of the debt that one bid may repay.
         close_factor: Ratio ["ratio"],
         /// All of it below this share of support to demand.
@@ -305,8 +324,14 @@ module! {
 #[typetag::serde(name = "cofferdam/keeper@1")]
 impl LiquidationSpec for KeeperSpec {
     fn build(&self, ctx: &Context<'_>) -> Strategy {
-        let pool = ctx.pool("pool", &self.pool)?;
-        ctx.lent_asset("pool", pool)?;
+        let pool = match &self.pool {
+            Some(name) => {
+                let pool = ctx.pool("pool", name)?;
+                ctx.lent_asset("pool", pool)?;
+                Some(pool)
+            }
+            None => None,
+        };
         let terms = KeeperTerms {
             pool,
             close_factor: self.close_factor.0,
