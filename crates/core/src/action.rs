@@ -237,6 +237,15 @@ pub enum Observation {
         /// What all layers together can still pay.
         capacity_left: Quanta,
     },
+    /// A position past bankruptcy that nobody could be found to close against.
+    Stranded {
+        /// Whose.
+        group: GroupId,
+        /// Where.
+        market: MarketId,
+        /// Lots that should be traded.
+        lots: Lots,
+    },
     /// The open deficit after a change; zero when all of it has been paid.
     Deficit {
         /// How much nobody has paid.

@@ -207,7 +207,8 @@ pub(crate) fn worse(before: &Health, after: &Health) -> bool {
     }
 }
 
-/// What steps do to the account: orders and pool trades filled at mark with their penalty, lots deleveraged at their price.
+/// What steps do to the account: orders and pool trades filled at mark with their penalty, lots taken or deleveraged at their
+/// price.
 pub(crate) fn effect(case: &Case<'_>, steps: &[Step]) -> Result<Vec<Posting>, LiquidationError> {
     let mut postings = Vec::new();
     for step in steps {
@@ -220,6 +221,7 @@ pub(crate) fn effect(case: &Case<'_>, steps: &[Step]) -> Result<Vec<Posting>, Li
             Step::Order { market: id, lots, penalty, .. } | Step::Trade { market: id, lots, penalty, .. } => {
                 (*id, *lots, market(case, *id)?.mark.mid, *penalty)
             }
+            Step::Take { market: id, lots, price, penalty } => (*id, *lots, *price, *penalty),
             Step::Deleverage { market: id, lots, price } => (*id, *lots, *price, Penalty::default()),
         };
         if let Some(position) = case.group.position(id) {
@@ -229,8 +231,9 @@ pub(crate) fn effect(case: &Case<'_>, steps: &[Step]) -> Result<Vec<Posting>, Li
     Ok(postings)
 }
 
-/// Whether steps worsen the ratio (INV-18).
-pub(crate) fn steps_worsen(case: &Case<'_>, steps: &[Step]) -> Result<bool, LiquidationError> {
+/// Whether steps worsen the ratio of support to demand at maintenance (INV-18): what a strategy says in [`Plan::worsens`]. Orders
+/// are taken as filled at the mark.
+pub fn steps_worsen(case: &Case<'_>, steps: &[Step]) -> Result<bool, LiquidationError> {
     if steps.is_empty() {
         return Ok(false);
     }
@@ -239,7 +242,7 @@ pub(crate) fn steps_worsen(case: &Case<'_>, steps: &[Step]) -> Result<bool, Liqu
 
 /// An account without positions: with nothing of value left, what it owes is lost (INV-23); otherwise there is nothing here
 /// for a strategy that closes positions.
-pub(crate) fn remains(case: &Case<'_>) -> Result<Plan, Refusal> {
+pub fn remains(case: &Case<'_>) -> Result<Plan, Refusal> {
     if case.group.balances.iter().any(|b| b.amount.get() > 0) {
         return Err(Refusal::Nothing);
     }

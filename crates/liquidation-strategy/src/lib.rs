@@ -51,6 +51,7 @@ mod tiers;
 
 pub use allocation::{Cause, LossAllocation, Measure, Need, Payer, Payers, Settlement};
 pub use by_bidder::ByBidder;
+pub use close::{remains, steps_worsen};
 pub use full_close::FullClose;
 pub use gradual::{Gradual, Pace};
 pub use guards::{InsuranceCoverGuard, LimitGuard};

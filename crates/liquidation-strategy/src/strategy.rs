@@ -27,6 +27,8 @@ pub struct Bid {
     pub want: Option<Item>,
     /// The least the bidder accepts of what it wants, in its units; `None` for no limit.
     pub at_least: Option<i128>,
+    /// The worst price the bidder accepts for lots it takes; `None` for no limit.
+    pub limit: Option<Ticks>,
     /// The auction bid into, if any.
     pub auction: Option<AuctionId>,
 }
@@ -34,7 +36,7 @@ pub struct Bid {
 impl Bid {
     /// The engine's own bid: everything is left to the strategy.
     pub const ENGINE: Self =
-        Self { by: Taker::Engine, give: None, want: None, at_least: None, auction: None };
+        Self { by: Taker::Engine, give: None, want: None, at_least: None, limit: None, auction: None };
 }
 
 /// What a liquidated account pays on top, and to whom. Charged on the notional that was filled, never more than what the
@@ -78,6 +80,17 @@ pub enum Step {
         /// Worst price accepted.
         limit: Ticks,
         /// Charged on what is filled.
+        penalty: Penalty,
+    },
+    /// The bidder takes lots over at a price, inside the step: a trade with the keeper that asked, as its counterparty.
+    Take {
+        /// Where.
+        market: MarketId,
+        /// Signed lots that the subject trades (against its position).
+        lots: Lots,
+        /// At which price.
+        price: Ticks,
+        /// Charged on what is taken.
         penalty: Penalty,
     },
     /// A balanced exchange: repay and seize, takeover, offset, into or out of an auction.

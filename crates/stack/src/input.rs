@@ -169,6 +169,30 @@ pub enum Body {
         /// How much.
         amount: Amount,
     },
+    /// Request: a fill of an order of ours that our own matching proposes. Guards may refuse it; the order then stays open.
+    Match {
+        /// Which order.
+        order: OrderId,
+        /// Signed lots to trade for it, at most what is open.
+        lots: Lots,
+        /// At which price, no worse than the order's limit.
+        price: Ticks,
+        /// Who takes the other side.
+        counterparty: GroupId,
+    },
+    /// Request: a keeper's bid to take lots of somebody's position over.
+    Take {
+        /// Who bids.
+        keeper: GroupId,
+        /// Whose position.
+        group: GroupId,
+        /// In which market.
+        market: MarketId,
+        /// How many lots, above zero, whichever side they are on.
+        lots: Lots,
+        /// The worst price that the keeper accepts; zero for no limit.
+        limit: Ticks,
+    },
     /// Request: a keeper's bid to liquidate a borrower.
     Bid {
         /// Who bids.
@@ -310,6 +334,8 @@ pub enum Named {
     Layer,
     /// A margin group.
     Group,
+    /// An order of ours.
+    Order,
 }
 
 /// Why a request was refused.

@@ -175,6 +175,11 @@ impl State {
         self.queue.first_key_value().filter(|(k, _)| k.due <= now).map(|(k, w)| (*k, *w))
     }
 
+    /// The work that waits, in the order in which it is due.
+    pub fn queue(&self) -> impl Iterator<Item = (WorkKey, Work)> {
+        self.queue.iter().map(|(key, work)| (*key, *work))
+    }
+
     /// When the next entry of the queue is due.
     #[must_use]
     pub fn next_due(&self) -> Option<Millis> {

@@ -85,8 +85,14 @@ impl Bench {
     ///
     /// Parts that do not compose.
     pub fn new(parts: Parts) -> Result<Self, ComposeError> {
-        Ok(Self {
-            engine: Engine::new(RiskStack::new(parts)?),
+        Ok(Self::of(RiskStack::new(parts)?))
+    }
+
+    /// An engine on the empty state of a composed stack.
+    #[must_use]
+    pub fn of(stack: RiskStack) -> Self {
+        Self {
+            engine: Engine::new(stack),
             history: History::default(),
             inputs: Vec::new(),
             now: Millis(1_000_000),
@@ -94,7 +100,7 @@ impl Bench {
             orders: Vec::new(),
             draws: Vec::new(),
             alarms: Vec::new(),
-        })
+        }
     }
 
     /// The state.
@@ -159,8 +165,18 @@ impl Bench {
     /// Sends a body as the next input.
     pub fn send(&mut self, body: Body) -> Outcome {
         let input = self.next_input(body);
+        self.submit_next(input)
+    }
+
+    /// Sends what [`Bench::next_input`] gave, perhaps with another block.
+    pub(crate) fn submit_next(&mut self, input: Input) -> Outcome {
         self.next += 1;
         self.submit(input)
+    }
+
+    /// An order that was answered from elsewhere.
+    pub(crate) fn forget(&mut self, id: cofferdam_core::OrderId) {
+        self.orders.retain(|o| o.id != id);
     }
 
     /// Sends an input as it is.

@@ -3,6 +3,7 @@
 //! - [`compose`]: small stacks, and every built-in module in a sane configuration, so that a test can put one of its own in.
 //! - [`script`]: generated sequences of what the world does, sane and hostile.
 //! - [`Bench`]: an engine with its history: sends inputs, answers orders and draws, replays facts.
+//! - [`Scene`]: the same on a stack file, in its own names and in decimal numbers.
 //! - [`conservation`]: what must be zero after every input, exactly.
 //! - [`Reference`]: a slow model of perpetual accounts in fractions that shares no code with the engine.
 //! - [`faults`]: modules that lie, over-close, over-take or fail.
@@ -29,10 +30,12 @@ pub mod conservation;
 pub mod faults;
 pub mod modules;
 mod reference;
+mod scene;
 pub mod script;
 
 pub use bench::{Bench, History, OpenDraw, OpenOrder, Replay};
 pub use reference::{Mismatch, Reference};
+pub use scene::Scene;
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

@@ -117,6 +117,8 @@ enum StepOutput {
     Trade { market: String, size: Number, pool: String, limit: Number, penalty: PenaltyOutput },
     /// A balanced exchange.
     Move { postings: Vec<PostingOutput> },
+    /// A size that the keeper who bids takes over, at a price.
+    Take { market: String, size: Number, price: Number, penalty: PenaltyOutput },
     /// A size that nobody took, handed to loss allocation.
     Deleverage { market: String, size: Number, price: Number },
     /// A debt that nothing backs, handed to the waterfall.
@@ -252,7 +254,7 @@ fn bid(composed: &Composed, given: &BidInput, at: &Place<'_>) -> Result<Bid, Cli
         (None, Some(_)) => return Err(CliError::refuse(&at.field("want"), "what is wanted")),
         (_, None) => None,
     };
-    Ok(Bid { by: Taker::Keeper(GroupId(given.keeper)), give, want, at_least, auction: None })
+    Ok(Bid { by: Taker::Keeper(GroupId(given.keeper)), give, want, at_least, ..Bid::ENGINE })
 }
 
 fn item(composed: &Composed, given: &ItemInput, at: &Place<'_>) -> Result<Item, CliError> {
@@ -319,6 +321,12 @@ fn step_output(composed: &Composed, step: &Step) -> Result<StepOutput, CliError>
             size: size(*market, *lots)?,
             pool: composed.pool_name(*with),
             limit: price(*market, *limit)?,
+            penalty: penalty_output(penalty),
+        },
+        Step::Take { market, lots, price: at, penalty } => StepOutput::Take {
+            market: name(*market)?,
+            size: size(*market, *lots)?,
+            price: price(*market, *at)?,
             penalty: penalty_output(penalty),
         },
         Step::Move(postings) => StepOutput::Move {

@@ -41,6 +41,7 @@ fn there(bench: &Bench, plan: &Plan) -> Result<(), Violation> {
         match step {
             Step::Order { market, lots, .. }
             | Step::Trade { market, lots, .. }
+            | Step::Take { market, lots, .. }
             | Step::Deleverage { market, lots, .. } => take(Item::Position(*market), lots.get().into())?,
             Step::Move(postings) => {
                 check_balanced(postings)

@@ -10,7 +10,6 @@ use cofferdam_core::{
     Action, ActionKind, Amount, AssetId, GroupId, Holder, Instrument, Item, Level, Lots, MarketId, MathError,
     Observation, PoolId, Posting, RAY, Rounding, World, wide,
 };
-use cofferdam_liquidation_strategy::{Bid, Plan, Step as Move, Taker};
 use cofferdam_market::{SharePrice, Shares};
 
 /// Virtual shares of an empty pool, as a power of ten: makes the donation attack cost more than it takes.
@@ -220,86 +219,5 @@ impl RiskStack {
         p.extend(Posting::transfer(Holder::Group(group), Holder::Pool(pool), Item::Debt(asset), credited));
         draft.post(Reason::Repay, p)?;
         self.observe(draft, &Observation::Done(Action::Repay { group, asset, amount: Amount::new(paid) }))
-    }
-
-    /// A keeper's bid: planned by the strategy, kept as planned or refused.
-    pub(crate) fn bid(
-        &self,
-        draft: &mut Draft<'_>,
-        keeper: GroupId,
-        group: GroupId,
-        (debt, repay): (AssetId, Amount),
-        (collateral, at_least): (AssetId, Amount),
-    ) -> Step<()> {
-        if keeper == group {
-            return malformed("keeper", "another group than the one liquidated");
-        }
-        if repay.get() <= 0 {
-            return malformed("repay", "above zero");
-        }
-        self.accrue(draft)?;
-        self.require_price(draft, ActionKind::Seize, Instrument::Asset(collateral))?;
-        let have = balance(&draft.account(keeper), debt);
-        if have < repay.get() {
-            return refuse(Rejection::Insufficient { available: Amount::new(have.max(0)) });
-        }
-        let bid = Bid {
-            by: Taker::Keeper(keeper),
-            give: Some((Item::Debt(debt), repay.get())),
-            want: Some(Item::Asset(collateral)),
-            at_least: (at_least.get() > 0).then_some(at_least.get()),
-            auction: None,
-        };
-        self.settle_all_funding(draft, group)?;
-        let before = balance(&draft.account(group), collateral);
-        let owned = balance(&draft.account(keeper), collateral);
-        match self.plan(draft, group, &bid)? {
-            Ok(plan) => self.keep(draft, keeper, group, plan)?,
-            Err(reason) => return refuse(Rejection::Strategy { reason: format!("{reason:?}") }),
-        }
-        let changed = |now: i128, before: i128| now.checked_sub(before).ok_or(MathError::Overflow);
-        let paid = changed(have, balance(&draft.account(keeper), debt))?;
-        let got = changed(balance(&draft.account(keeper), collateral), owned)?;
-        if debt != collateral && (paid > repay.get() || got < at_least.get().max(0)) {
-            return Err(super::StepError::Contract(
-                "a keeper paid more than it bid, or got less than it asked",
-            ));
-        }
-        self.require_health(draft, keeper, Level::Initial)?;
-        let seized = changed(before, balance(&draft.account(group), collateral))?;
-        let value = self.worth(draft, collateral, Amount::new(seized))?;
-        self.forced(draft, value)?;
-        let action = Action::Seize { group, asset: collateral, amount: Amount::new(seized), value };
-        self.require_admitted(draft, &action)?;
-        self.observe(draft, &Observation::Done(action))
-    }
-
-    fn keep(&self, draft: &mut Draft<'_>, keeper: GroupId, group: GroupId, plan: Plan) -> Step<()> {
-        for step in plan.steps {
-            match step {
-                Move::Move(postings) => {
-                    super::exchange::check_move(draft, group, &postings)?;
-                    let stranger = |p: &Posting| match (p.holder, p.item) {
-                        (Holder::Group(g), _) if g == group => false,
-                        (Holder::Group(g), Item::Asset(_)) => g != keeper,
-                        (Holder::Group(_), _) => true,
-                        _ => false,
-                    };
-                    if postings.iter().any(stranger) {
-                        return Err(super::StepError::Contract(
-                            "a keeper's plan moved something to or from a stranger, or a position or a debt",
-                        ));
-                    }
-                    draft.post(Reason::Seizure, postings)?;
-                }
-                Move::Loss { holder, asset, amount } => self.write_off(draft, holder, asset, amount)?,
-                _ => {
-                    return Err(super::StepError::Contract(
-                        "a keeper's plan holds steps other than move and loss",
-                    ));
-                }
-            }
-        }
-        Ok(())
     }
 }

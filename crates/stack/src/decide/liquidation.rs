@@ -145,6 +145,7 @@ impl RiskStack {
                 Move::Trade { market, lots, with, limit, penalty } => {
                     self.forced_pool_trade(draft, group, (market, lots, limit), with, penalty)?;
                 }
+                Move::Take { .. } => return Err(StepError::Contract("lots for a keeper where none asked")),
                 Move::Move(postings) => self.takeover(draft, group, postings)?,
                 Move::Deleverage { market, lots, price } => {
                     self.deleverage(draft, group, market, lots, price)?
@@ -261,7 +262,7 @@ impl RiskStack {
     }
 
     /// Charges a penalty: rounded up, never more than the account's equity or cash; split between insurance, keeper and house.
-    fn charge(
+    pub(crate) fn charge(
         &self,
         draft: &mut Draft<'_>,
         group: GroupId,

@@ -409,7 +409,7 @@ impl RiskStack {
         let closes = check_closes(&settlement, (market, lots, price), &payers)?;
         if closes.is_empty() {
             draft.raise(Alarm::NobodyLeft { group, lots });
-            return Ok(());
+            return self.observe(draft, &Observation::Stranded { group, market, lots });
         }
         for (payer, ours) in closes {
             self.trade(draft, Reason::Deleverage, (group, payer), market, ours, price)?;

@@ -3,6 +3,7 @@
 
 mod clearing;
 mod exchange;
+mod keepers;
 mod lending;
 mod liquidation;
 mod loss;

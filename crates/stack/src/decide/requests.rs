@@ -34,6 +34,12 @@ impl RiskStack {
             Body::Redeem { group, pool, shares } => self.redeem(draft, group, pool, shares),
             Body::Borrow { group, pool, amount } => self.borrow(draft, group, pool, amount),
             Body::Repay { group, pool, amount } => self.repay(draft, group, pool, amount),
+            Body::Match { order, lots, price, counterparty } => {
+                self.match_order(draft, order, lots, price, counterparty)
+            }
+            Body::Take { keeper, group, market, lots, limit } => {
+                self.take_request(draft, keeper, group, (market, lots, limit))
+            }
             Body::Bid { keeper, group, debt, repay, collateral, at_least } => {
                 self.bid(draft, keeper, group, (debt, repay), (collateral, at_least))
             }
@@ -86,7 +92,7 @@ impl RiskStack {
     }
 
     /// What a trade is to one side: opening where it adds to a position or turns it round, else reducing.
-    fn action_of(
+    pub(crate) fn action_of(
         draft: &Draft<'_>,
         group: GroupId,
         market: MarketId,
@@ -150,7 +156,7 @@ impl RiskStack {
     }
 
     /// Every guard has to agree with a fill that is still a proposal.
-    fn require_guards(
+    pub(crate) fn require_guards(
         &self,
         draft: &Draft<'_>,
         group: GroupId,
@@ -194,12 +200,12 @@ impl RiskStack {
         Ok(())
     }
 
-    fn slack(&self, draft: &Draft<'_>, group: GroupId) -> Step<i128> {
+    pub(crate) fn slack(&self, draft: &Draft<'_>, group: GroupId) -> Step<i128> {
         Ok(self.health(draft, group)?.line(Level::Maintenance).map_or(0, |l| l.slack()))
     }
 
     /// Opening needs initial margin; reducing needs maintenance margin, or not to have made things worse (INV-10, INV-13).
-    fn require_after(
+    pub(crate) fn require_after(
         &self,
         draft: &Draft<'_>,
         kind: ActionKind,

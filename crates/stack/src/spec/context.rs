@@ -202,7 +202,7 @@ impl<'a> Context<'a> {
     }
 
     /// Turns a constructor's refusal into one that names the field of the spec and shows what is written there.
-    pub(crate) fn check<T, E: Into<Refusal>>(
+    pub fn check<T, E: Into<Refusal>>(
         &self,
         spec: &(impl Serialize + ?Sized),
         result: Result<T, E>,

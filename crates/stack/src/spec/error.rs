@@ -37,11 +37,15 @@ impl ConfigError {
     }
 }
 
-/// A parameter that a module's constructor refused: field, value and what it accepts.
-pub(crate) struct Refusal {
-    pub(crate) field: Option<String>,
-    pub(crate) value: String,
-    pub(crate) accepted: String,
+/// A parameter that a module's constructor refused: field, value and what it accepts. Every room's error converts into one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which parameter; `None` for all of them together.
+    pub field: Option<String>,
+    /// What it was.
+    pub value: String,
+    /// What would be accepted.
+    pub accepted: String,
 }
 
 macro_rules! refusal {

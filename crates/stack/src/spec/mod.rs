@@ -21,7 +21,7 @@ mod tests;
 pub use build::{BrokenLaw, Built, InitialCommitment};
 pub use context::{Context, Subject};
 pub use document::StackConfig;
-pub use error::ConfigError;
+pub use error::{ConfigError, Refusal};
 pub use kinds::{
     AccrualSpec, AllocationSpec, BreakerSpec, CurveSpec, GuardSpec, LayerSpec, LiquidationSpec, MarginSpec,
     PoolSpec, PriceSpec, RequirementSpec,

@@ -17,7 +17,23 @@ pub use traits::{
 };
 
 /// A spec struct and its entry in the list of modules. A field is `name: Type [unit]`, or `name: Option<Type> [unit,
-/// default]` where it may be left out; its doc line is its meaning.
+/// default]` where it may be left out; its doc line is its meaning. A crate that uses it depends on `serde` (with `derive`) and
+/// `inventory`; the spec trait of the room is implemented beside it, with `#[typetag::serde(name = "org/name@1")]`.
+///
+/// ```
+/// cofferdam_stack::module! {
+///     "acme/night-watch@1" Breaker breaks [];
+///     /// Halves what may be withdrawn at night.
+///     struct NightWatch {
+///         /// When the night begins.
+///         from_hour: u8 ["hour, UTC"],
+///         /// When it ends.
+///         to_hour: Option<u8> ["hour, UTC", "6"],
+///     }
+/// }
+/// # fn main() { assert!(cofferdam_stack::modules().iter().any(|m| m.kind == "acme/night-watch@1")); }
+/// ```
+#[macro_export]
 macro_rules! module {
     (
         $kind:literal $room:ident breaks [$($law:literal $how:literal),*];
@@ -54,4 +70,4 @@ macro_rules! module {
         }
     };
 }
-use module;
+pub(crate) use module;

@@ -1,0 +1,199 @@
+//! Keepers: whoever bids to liquidate somebody else. What they are granted is planned by the strategy and kept as planned; a
+//! keeper pays no more than it bid, gets no less than it asked for, and has to be healthy with what it took.
+
+use super::clearing::{balance, position};
+use super::requests::malformed;
+use super::{Step, refuse};
+use crate::{Fact, Named, OrderOutcome, Reason, Rejection, RiskStack, draft::Draft, store::Store};
+use cofferdam_core::{
+    Action, ActionKind, Amount, AssetId, GroupId, Holder, Instrument, Item, Level, Lots, MarketId, MathError,
+    Observation, OrderId, Posting, Ticks, World,
+};
+use cofferdam_liquidation_strategy::{Bid, Plan, Step as Move, Taker};
+
+impl RiskStack {
+    /// A fill of one of our orders under our own matching: still a proposal, so breakers, margin and guards are asked, on both
+    /// sides, before it is booked as any fill.
+    pub(crate) fn match_order(
+        &self,
+        draft: &mut Draft<'_>,
+        id: OrderId,
+        lots: Lots,
+        price: Ticks,
+        counterparty: GroupId,
+    ) -> Step<()> {
+        let Some(order) = draft.order(id) else {
+            return refuse(Rejection::Unknown { what: Named::Order, id: id.0 });
+        };
+        if counterparty == order.group {
+            return malformed("counterparty", "another group than the order's");
+        }
+        if lots.signum() != order.lots.signum() || lots.try_abs()? > order.lots.try_abs()? {
+            return malformed("lots", "the order's side, and no more than is open of it");
+        }
+        if price.get() <= 0 || (if lots.is_negative() { price < order.limit } else { price > order.limit }) {
+            return malformed("price", "above zero and no worse than the order's limit");
+        }
+        let market = order.market;
+        let theirs = lots.try_neg()?;
+        let (view, _) = self.market_terms(draft, market)?;
+        let notional = view.scale.absolute_notional(lots, price)?;
+        let action = Self::action_of(draft, counterparty, market, theirs, notional)?;
+        self.require_price(draft, action.kind(), Instrument::Market(market))?;
+        self.require_admitted(draft, &action)?;
+        self.require_guards(draft, order.group, market, lots, price)?;
+        self.require_guards(draft, counterparty, market, theirs, price)?;
+        let before = self.slack(draft, counterparty)?;
+        draft.record(Fact::OrderFilled { id, lots, price })?;
+        self.trade(draft, Reason::Liquidation, (order.group, counterparty), market, lots, price)?;
+        self.require_after(draft, action.kind(), counterparty, before)?;
+        self.observe(draft, &Observation::Done(action))?;
+        if draft.order(id).is_none_or(|o| o.lots.is_zero()) {
+            draft.record(Fact::OrderEnded { id, outcome: OrderOutcome::Filled })?;
+        }
+        self.after_forced(draft, &order, lots, price)
+    }
+
+    /// A keeper's bid for lots of a position.
+    pub(crate) fn take_request(
+        &self,
+        draft: &mut Draft<'_>,
+        keeper: GroupId,
+        group: GroupId,
+        (market, lots, limit): (MarketId, Lots, Ticks),
+    ) -> Step<()> {
+        if keeper == group {
+            return malformed("keeper", "another group than the one liquidated");
+        }
+        if lots.get() <= 0 {
+            return malformed("lots", "above zero");
+        }
+        if draft.market(market).is_none() {
+            return refuse(Rejection::Unknown { what: Named::Market, id: market.0 });
+        }
+        if draft.has_orders(group) {
+            return refuse(Rejection::Strategy { reason: "orders for the account are still open".into() });
+        }
+        self.settle_all_funding(draft, group)?;
+        let bid = Bid {
+            by: Taker::Keeper(keeper),
+            give: Some((Item::Position(market), lots.get().into())),
+            limit: (limit.get() > 0).then_some(limit),
+            ..Bid::ENGINE
+        };
+        let plan = match self.plan(draft, group, &bid)? {
+            Ok(plan) => plan,
+            Err(reason) => return refuse(Rejection::Strategy { reason: format!("{reason:?}") }),
+        };
+        for step in plan.steps {
+            match step {
+                Move::Take { market: m, lots: closed, price, penalty } if m == market => {
+                    super::loss::closes(closed, position(&draft.account(group), market).0)?;
+                    let past = if closed.is_negative() { price > limit } else { price < limit };
+                    if closed.try_abs()? > lots || price.get() <= 0 || (bid.limit.is_some() && past) {
+                        return Err(super::StepError::Contract(
+                            "a keeper took more lots than it bid for, or past its limit",
+                        ));
+                    }
+                    let (view, _) = self.market_terms(draft, market)?;
+                    let notional = view.scale.absolute_notional(closed, price)?;
+                    let done = Action::Liquidate { group, market, lots: closed, notional };
+                    self.require_admitted(draft, &done)?;
+                    self.trade(draft, Reason::Seizure, (group, keeper), market, closed, price)?;
+                    self.observe(draft, &Observation::Done(done))?;
+                    self.forced(draft, notional)?;
+                    self.charge(draft, group, market, notional, &penalty)?;
+                    self.after_close(draft, group, market)?;
+                }
+                Move::Loss { holder, asset, amount } => self.write_off(draft, holder, asset, amount)?,
+                _ => {
+                    return Err(super::StepError::Contract(
+                        "a keeper's plan for a position holds steps other than take and loss",
+                    ));
+                }
+            }
+        }
+        self.require_health(draft, keeper, Level::Initial)
+    }
+
+    /// A keeper's bid: planned by the strategy, kept as planned or refused.
+    pub(crate) fn bid(
+        &self,
+        draft: &mut Draft<'_>,
+        keeper: GroupId,
+        group: GroupId,
+        (debt, repay): (AssetId, Amount),
+        (collateral, at_least): (AssetId, Amount),
+    ) -> Step<()> {
+        if keeper == group {
+            return malformed("keeper", "another group than the one liquidated");
+        }
+        if repay.get() <= 0 {
+            return malformed("repay", "above zero");
+        }
+        self.accrue(draft)?;
+        self.require_price(draft, ActionKind::Seize, Instrument::Asset(collateral))?;
+        let have = balance(&draft.account(keeper), debt);
+        if have < repay.get() {
+            return refuse(Rejection::Insufficient { available: Amount::new(have.max(0)) });
+        }
+        let bid = Bid {
+            by: Taker::Keeper(keeper),
+            give: Some((Item::Debt(debt), repay.get())),
+            want: Some(Item::Asset(collateral)),
+            at_least: (at_least.get() > 0).then_some(at_least.get()),
+            ..Bid::ENGINE
+        };
+        self.settle_all_funding(draft, group)?;
+        let before = balance(&draft.account(group), collateral);
+        let owned = balance(&draft.account(keeper), collateral);
+        match self.plan(draft, group, &bid)? {
+            Ok(plan) => self.keep(draft, keeper, group, plan)?,
+            Err(reason) => return refuse(Rejection::Strategy { reason: format!("{reason:?}") }),
+        }
+        let changed = |now: i128, before: i128| now.checked_sub(before).ok_or(MathError::Overflow);
+        let paid = changed(have, balance(&draft.account(keeper), debt))?;
+        let got = changed(balance(&draft.account(keeper), collateral), owned)?;
+        if debt != collateral && (paid > repay.get() || got < at_least.get().max(0)) {
+            return Err(super::StepError::Contract(
+                "a keeper paid more than it bid, or got less than it asked",
+            ));
+        }
+        self.require_health(draft, keeper, Level::Initial)?;
+        let seized = changed(before, balance(&draft.account(group), collateral))?;
+        let value = self.worth(draft, collateral, Amount::new(seized))?;
+        self.forced(draft, value)?;
+        let action = Action::Seize { group, asset: collateral, amount: Amount::new(seized), value };
+        self.require_admitted(draft, &action)?;
+        self.observe(draft, &Observation::Done(action))
+    }
+
+    fn keep(&self, draft: &mut Draft<'_>, keeper: GroupId, group: GroupId, plan: Plan) -> Step<()> {
+        for step in plan.steps {
+            match step {
+                Move::Move(postings) => {
+                    super::exchange::check_move(draft, group, &postings)?;
+                    let stranger = |p: &Posting| match (p.holder, p.item) {
+                        (Holder::Group(g), _) if g == group => false,
+                        (Holder::Group(g), Item::Asset(_)) => g != keeper,
+                        (Holder::Group(_), _) => true,
+                        _ => false,
+                    };
+                    if postings.iter().any(stranger) {
+                        return Err(super::StepError::Contract(
+                            "a keeper's plan moved something to or from a stranger, or a position or a debt",
+                        ));
+                    }
+                    draft.post(Reason::Seizure, postings)?;
+                }
+                Move::Loss { holder, asset, amount } => self.write_off(draft, holder, asset, amount)?,
+                _ => {
+                    return Err(super::StepError::Contract(
+                        "a keeper's plan holds steps other than move and loss",
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
