@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Check a stack file and say what it composes.
     Check(CheckArgs),
+    /// List the venues whose rules are built in.
+    Protocols,
     /// List the kinds of modules that exist, with their parameters.
     Modules(ModulesArgs),
     /// Prices from quotes.
@@ -93,9 +95,8 @@ pub(crate) struct RunArgs {
     /// Only these variants, separated by commas.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) variants: Option<Vec<String>>,
-    /// This stack instead of the scenario's own.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) stack: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) stack: StackArgs,
     /// How many threads work at once; the answer does not depend on it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_024))]
     pub(crate) jobs: Option<u32>,
@@ -113,9 +114,25 @@ pub(crate) struct ReplayArgs {
 
 /// Arguments of `check`.
 #[derive(Clone, Debug, Args)]
+#[group(id = "checked", required = true)]
 pub(crate) struct CheckArgs {
     /// The stack file.
-    pub(crate) stack: PathBuf,
+    #[arg(group = "checked")]
+    pub(crate) stack: Option<PathBuf>,
+    /// A built-in venue instead of a file; `cofferdam protocols` lists them.
+    #[arg(long, value_name = "NAME", group = "checked")]
+    pub(crate) protocol: Option<String>,
+}
+
+/// Which stack, instead of the one that a scenario or a question names.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct StackArgs {
+    /// This stack instead of the one that the scenario or the question names.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stack: Option<PathBuf>,
+    /// A built-in venue's stack instead; `cofferdam protocols` lists them.
+    #[arg(long, value_name = "NAME", conflicts_with = "stack")]
+    pub(crate) protocol: Option<String>,
 }
 
 /// Arguments of `modules`.
@@ -132,9 +149,8 @@ pub(crate) struct RoomArgs {
     /// The question as JSON; `-` reads standard input.
     #[arg(default_value = "-")]
     pub(crate) input: PathBuf,
-    /// The stack whose module answers, instead of the one that the question names.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) stack: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) stack: StackArgs,
 }
 
 /// Arguments of `margin assess`.
@@ -149,9 +165,8 @@ pub(crate) struct MarginArgs {
     /// Prices for a `.csv`; otherwise `prices.json` beside the stack file.
     #[arg(long, value_name = "FILE", requires = "accounts")]
     pub(crate) prices: Option<PathBuf>,
-    /// The stack whose model answers, instead of the one that the question names.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) stack: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) stack: StackArgs,
 }
 
 /// Arguments of `schema`.

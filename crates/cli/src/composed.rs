@@ -2,6 +2,7 @@
 //! (names, decimal units) and what rooms compute with (ids, atoms, lots, ticks, quanta). Nothing is rounded here: a number
 //! that is not whole in its unit is refused with the unit that would do.
 
+use crate::args::StackArgs;
 use crate::document::{Document, Place, read_text};
 use crate::error::CliError;
 use crate::format::{InstrumentName, Number, Sections, StackInput};
@@ -9,6 +10,7 @@ use cofferdam_core::{
     Amount, AssetId, Decimal, DecimalError, Instrument, LayerId, Lots, MarketId, MathError, PoolId, Ppb,
     Quanta, Ticks,
 };
+use cofferdam_protocols::Preset;
 use cofferdam_stack::{AssetTerms, Built, ConfigError, MarketTerms, Parts, RiskStack, StackConfig};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -26,44 +28,104 @@ impl From<ConfigError> for CliError {
     }
 }
 
-impl Composed {
-    /// The stack of a file.
-    pub(crate) fn load(path: &Path) -> Result<Self, CliError> {
-        let built = StackConfig::load(path)?.build()?;
-        Ok(Self { built, folder: path.parent().map(Path::to_path_buf).unwrap_or_default() })
+/// A stack that was chosen on the command line or by a question.
+#[derive(Clone, Debug)]
+pub(crate) enum Chosen {
+    /// A stack file.
+    File(PathBuf),
+    /// A built-in venue.
+    Protocol(&'static Preset),
+}
+
+impl Chosen {
+    /// The built-in venue of this name.
+    pub(crate) fn protocol(name: &str) -> Result<Self, CliError> {
+        cofferdam_protocols::preset(name).map(Self::Protocol).ok_or_else(|| {
+            let known: Vec<&str> = cofferdam_protocols::presets().iter().map(|p| p.name).collect();
+            CliError::BadInput(format!("--protocol {name}; accepted: {}", one_of(&known)))
+        })
     }
 
-    /// The stack that a question is put to: the one of `--stack`, else the one that the question names, with the sections
+    /// Its specs.
+    pub(crate) fn config(&self) -> Result<StackConfig, CliError> {
+        Ok(match self {
+            Self::File(path) => StackConfig::load(path)?,
+            Self::Protocol(preset) => preset.config()?,
+        })
+    }
+
+    /// What is written in it.
+    pub(crate) fn text(&self) -> Result<String, CliError> {
+        match self {
+            Self::File(path) => read_text(path),
+            Self::Protocol(preset) => Ok(preset.stack.to_owned()),
+        }
+    }
+
+    /// What messages call it.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Protocol(preset) => format!("protocol {}", preset.name),
+        }
+    }
+
+    fn folder(&self) -> PathBuf {
+        match self {
+            Self::File(path) => path.parent().map(Path::to_path_buf).unwrap_or_default(),
+            Self::Protocol(_) => PathBuf::new(),
+        }
+    }
+}
+
+impl StackArgs {
+    /// What was chosen, if anything was.
+    pub(crate) fn chosen(&self) -> Result<Option<Chosen>, CliError> {
+        match (&self.stack, &self.protocol) {
+            (Some(path), _) => Ok(Some(Chosen::File(path.clone()))),
+            (None, Some(name)) => Chosen::protocol(name).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+impl Composed {
+    /// The stack that was chosen.
+    pub(crate) fn of(chosen: &Chosen) -> Result<Self, CliError> {
+        Ok(Self { built: chosen.config()?.build()?, folder: chosen.folder() })
+    }
+
+    /// The stack that a question is put to: the one of `--stack` or `--protocol`, else the one that the question names, with the sections
     /// that the question replaces.
     pub(crate) fn choose(
-        flag: Option<&Path>,
+        flag: Option<&Chosen>,
         document: &Document,
         stack: Option<&StackInput>,
         replace: &Sections,
     ) -> Result<Self, CliError> {
         let at = document.top().field("stack");
         let file = match (flag, stack) {
-            (Some(path), _) => path.to_path_buf(),
-            (None, Some(StackInput::File(path))) => document.folder().join(path),
+            (Some(chosen), _) => chosen.clone(),
+            (None, Some(StackInput::File(path))) => Chosen::File(document.folder().join(path)),
             (None, Some(StackInput::Inline(stack))) => {
                 return Self::from_sections(at.to_string(), stack.clone(), replace, document);
             }
             (None, None) => {
                 return Err(CliError::refuse(
                     &at,
-                    "the path of a stack file, a whole stack, or --stack FILE",
+                    "the path of a stack file, a whole stack, --stack FILE or --protocol NAME",
                 ));
             }
         };
         if replace.is_empty() {
-            return Self::load(&file);
+            return Self::of(&file);
         }
         // refused as a stack file is, before anything in it is replaced
-        StackConfig::load(&file)?;
-        let sections: Sections = toml::from_str(&read_text(&file)?)
-            .map_err(|e| CliError::BadInput(format!("{}: {e}", file.display())))?;
-        let mut composed = Self::from_sections(file.display().to_string(), sections, replace, document)?;
-        composed.folder = file.parent().map(Path::to_path_buf).unwrap_or_default();
+        file.config()?;
+        let sections: Sections =
+            toml::from_str(&file.text()?).map_err(|e| CliError::BadInput(format!("{}: {e}", file.name())))?;
+        let mut composed = Self::from_sections(file.name(), sections, replace, document)?;
+        composed.folder = file.folder();
         Ok(composed)
     }
 

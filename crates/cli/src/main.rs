@@ -41,6 +41,7 @@ fn dispatch(command: Command, ui: &Ui) -> Result<ExitCode, CliError> {
         Command::Run(args) => commands::run::run(args, ui),
         Command::Replay(args) => commands::replay::run(args, ui),
         Command::Check(args) => commands::check::run(&args, ui),
+        Command::Protocols => commands::protocols::run(ui),
         Command::Modules(args) => commands::modules::run(&args, ui),
         Command::Oracle(OracleCommand::Resolve(args)) => commands::oracle::run(&args, ui),
         Command::Margin(MarginCommand::Assess(args)) => commands::margin::run(&args, ui),

@@ -2,15 +2,14 @@
 //! excess layer covers.
 
 use crate::args::CheckArgs;
-use crate::document::read_text;
+use crate::composed::Chosen;
 use crate::error::CliError;
 use crate::format::Number;
 use crate::ui::Ui;
 use cofferdam_core::{AssetId, Decimal, Instrument, LayerId, Quanta};
 use cofferdam_insurance_layer::{AggregateStopLoss, Entry, ExcessOfLoss, Programme};
-use cofferdam_stack::{AccrualSubject, BrokenLaw, Built, PoolKind, StackConfig};
+use cofferdam_stack::{AccrualSubject, BrokenLaw, Built, InitialCommitment, PoolKind};
 use serde::Serialize;
-use std::path::Path;
 use std::process::ExitCode;
 use toml::Value;
 
@@ -97,7 +96,11 @@ struct BrokenOutput {
 }
 
 pub(crate) fn run(args: &CheckArgs, ui: &Ui) -> Result<ExitCode, CliError> {
-    let output = describe(&args.stack)?;
+    let chosen = match (&args.stack, &args.protocol) {
+        (Some(path), _) => Chosen::File(path.clone()),
+        (None, name) => Chosen::protocol(name.as_deref().unwrap_or_default())?,
+    };
+    let output = describe(&chosen)?;
     if ui.json() {
         ui.value(&output)?
     } else {
@@ -106,12 +109,12 @@ pub(crate) fn run(args: &CheckArgs, ui: &Ui) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn describe(path: &Path) -> Result<Output, CliError> {
-    let config = StackConfig::load(path)?;
+fn describe(chosen: &Chosen) -> Result<Output, CliError> {
+    let config = chosen.config()?;
     let built = config.build()?;
     // the stack holds built modules; what the file calls them stands in the file
-    let document: toml::Table = toml::from_str(&read_text(path)?)
-        .map_err(|e| CliError::Internal(format!("{}: read before, now {e}", path.display())))?;
+    let document: toml::Table = toml::from_str(&chosen.text()?)
+        .map_err(|e| CliError::Internal(format!("{}: read before, now {e}", chosen.name())))?;
     let document = Value::Table(document);
     let parts = built.stack.parts();
     let exponent = parts.assets.first().map_or(0, |a| i32::from(a.scale.quantum_exponent));
@@ -120,7 +123,7 @@ fn describe(path: &Path) -> Result<Output, CliError> {
     let kinds = |section: &str, field: &str| kinds(&document, section, field);
     Ok(Output {
         name: built.name.clone(),
-        file: path.display().to_string(),
+        file: chosen.name(),
         assets: parts.assets.iter().map(|a| a.name.clone()).collect(),
         markets: (parts.markets.iter())
             .map(|m| MarketOutput {
@@ -217,11 +220,18 @@ fn layers(document: &Value, built: &Built, exponent: i32) -> Vec<LayerOutput> {
                 name: layer.name.clone(),
                 terms: kind_of(table.get("terms")),
                 contribution: Number::of(i128::from(layer.contribution.0), -9),
-                capacity: committed.map(|c| Number::of(c.capacity.get(), exponent)),
+                capacity: committed.map(|c| capacity(built, c, exponent)),
                 escrowed: committed.map(|c| c.escrowed),
             }
         })
         .collect()
+}
+
+/// What a layer can pay at the start: what it promised, or no more than it escrows.
+fn capacity(built: &Built, c: &InitialCommitment, exponent: i32) -> Number {
+    let promised = Number::of(c.capacity.get(), exponent);
+    let asset = built.stack.parts().assets.iter().find(|a| a.id == c.asset).filter(|_| c.escrowed);
+    asset.map_or(promised, |a| Number::of(c.escrow.get(), i32::from(a.scale.decimals).wrapping_neg()))
 }
 
 /// Gaps among the excess layers, by the programme's own rule. The file was built before, so its bands are valid.

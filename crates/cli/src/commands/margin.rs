@@ -109,7 +109,8 @@ fn assess_json(args: &MarginArgs, path: &Path) -> Result<Output, CliError> {
     }
     let document = Document::read(path)?;
     let input: Input = document.parse()?;
-    let composed = Composed::choose(args.stack.as_deref(), &document, input.stack.as_ref(), &input.replace)?;
+    let composed =
+        Composed::choose(args.stack.chosen()?.as_ref(), &document, input.stack.as_ref(), &input.replace)?;
     let top = document.top();
     let world =
         world(&composed, &input.prices, &input.markets, (&top.field("prices"), &top.field("markets")))?;
@@ -218,11 +219,13 @@ fn describe(
 
 /// The files of the common workload: counts only, for ten thousand accounts and more.
 fn assess_csv(args: &MarginArgs, path: &Path) -> Result<Output, CliError> {
-    let Some(stack) = &args.stack else {
+    let Some(stack) = args.stack.chosen()? else {
         let name = path.display();
-        return Err(CliError::BadInput(format!("{name}: no stack; accepted: --stack FILE")));
+        return Err(CliError::BadInput(format!(
+            "{name}: no stack; accepted: --stack FILE or --protocol NAME"
+        )));
     };
-    let composed = Composed::load(stack)?;
+    let composed = Composed::of(&stack)?;
     let prices = args.prices.clone().unwrap_or_else(|| composed.folder().join("prices.json"));
     let document = Document::read(&prices)?;
     let top = document.top();

@@ -7,6 +7,7 @@ pub(crate) mod liquidation;
 pub(crate) mod margin;
 pub(crate) mod modules;
 pub(crate) mod oracle;
+pub(crate) mod protocols;
 pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod schema;

@@ -117,7 +117,8 @@ impl From<Role> for PriceRole {
 pub(crate) fn run(args: &RoomArgs, ui: &Ui) -> Result<ExitCode, CliError> {
     let document = Document::read(&args.input)?;
     let input: Input = document.parse()?;
-    let composed = Composed::choose(args.stack.as_deref(), &document, input.stack.as_ref(), &input.replace)?;
+    let composed =
+        Composed::choose(args.stack.chosen()?.as_ref(), &document, input.stack.as_ref(), &input.replace)?;
     ui.value(&resolve(&composed, &input, &document.top())?)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,6 +2,7 @@
 //! not there.
 
 use crate::args::RunArgs;
+use crate::composed::Chosen;
 use crate::error::CliError;
 use crate::fill;
 use crate::lending;
@@ -12,6 +13,7 @@ use cofferdam_market_sim::perp::Recorder;
 use cofferdam_market_sim::study::{
     Labels, Prepared, Progress, Study, StudyError, StudyOutcome, Summary, VariantConfig,
 };
+use cofferdam_protocols::{Preset, World};
 use cofferdam_stack::{
     Fact, FactFrame, Input, JournalKind, JournalWriter, Observer, StackConfig, State, StepCause,
 };
@@ -26,15 +28,16 @@ use std::time::Instant;
 pub(crate) const INPUTS: &str = "inputs";
 pub(crate) const FACTS: &str = "facts";
 pub(crate) const STACK: &str = "stack.toml";
+const LENDING_STACK: &str = "lending-stack.toml";
 pub(crate) const SUMMARY: &str = "summary.json";
 const REPORT: &str = "report.html";
 
 pub(crate) fn run(args: RunArgs, ui: &Ui) -> Result<ExitCode, CliError> {
     let started = Instant::now();
     let mut prepared = Prepared::load(&args.path).map_err(bad_input)?;
-    narrow(&mut prepared, &args)?;
     let out = args.out.clone().unwrap_or_else(|| default_out(&prepared.folder));
     let staged = Staged::begin(&out)?;
+    narrow(&mut prepared, &args, &staged.folder)?;
     let jobs =
         args.jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), |n| n as usize);
     let study = Study { prepared, jobs };
@@ -60,7 +63,7 @@ pub(crate) fn run(args: RunArgs, ui: &Ui) -> Result<ExitCode, CliError> {
 }
 
 /// Cuts the scenario down to what the arguments ask for.
-fn narrow(prepared: &mut Prepared, args: &RunArgs) -> Result<(), CliError> {
+fn narrow(prepared: &mut Prepared, args: &RunArgs, folder: &Path) -> Result<(), CliError> {
     let scenario = &mut prepared.scenario;
     if let Some(n) = args.seeds {
         let n = n as usize;
@@ -83,10 +86,37 @@ fn narrow(prepared: &mut Prepared, args: &RunArgs) -> Result<(), CliError> {
         }
         scenario.variants.retain(|v| names.contains(&v.name));
     }
-    if let Some(stack) = &args.stack {
-        scenario.stack = std::path::absolute(stack).map_err(|e| CliError::file(stack, "find it", &e))?;
-        prepared.stack(None, 1.0).map_err(bad_input)?;
+    match args.stack.chosen()? {
+        Some(Chosen::File(stack)) => {
+            scenario.stack =
+                std::path::absolute(&stack).map_err(|e| CliError::file(&stack, "find it", &e))?;
+            prepared.stack(None, 1.0).map_err(bad_input)?;
+        }
+        Some(Chosen::Protocol(preset)) => install(prepared, preset, folder)?,
+        None => {}
     }
+    Ok(())
+}
+
+/// Puts a built-in venue's stack file among the results and into the place of the scenario's own.
+fn install(prepared: &mut Prepared, preset: &Preset, folder: &Path) -> Result<(), CliError> {
+    let folder = std::path::absolute(folder).map_err(|e| CliError::file(folder, "find it", &e))?;
+    let path = match preset.world {
+        World::Perpetual => folder.join(STACK),
+        World::Lending => folder.join(LENDING_STACK),
+    };
+    std::fs::write(&path, preset.stack).map_err(|e| CliError::file(&path, "write it", &e))?;
+    match (preset.world, &mut prepared.scenario.lending) {
+        (World::Perpetual, _) => prepared.scenario.stack = path,
+        (World::Lending, Some(lending)) => lending.stack = path,
+        (World::Lending, None) => {
+            let name = preset.name;
+            return Err(CliError::BadInput(format!(
+                "--protocol {name}: a lending venue; accepted: a scenario with a [lending] section, or a venue for positions"
+            )));
+        }
+    }
+    prepared.stack(None, 1.0).map_err(bad_input)?;
     Ok(())
 }
 
@@ -173,7 +203,8 @@ impl Journals {
                 .map_err(|e| CliError::file(&path, "write it", &e))
         };
         let stack = study.prepared.folder.join(&study.prepared.scenario.stack);
-        std::fs::copy(&stack, folder.join(STACK)).map_err(|e| CliError::file(&stack, "copy it", &e))?;
+        let text = std::fs::read(&stack).map_err(|e| CliError::file(&stack, "read it", &e))?;
+        std::fs::write(folder.join(STACK), text).map_err(|e| CliError::file(&stack, "copy it", &e))?;
         let (built, _, _) = study.prepared.stack(None, 1.0).map_err(bad_input)?;
         let mut facts = create(FACTS, JournalKind::Facts)?;
         facts.append(&FactFrame::Genesis(built.initial_state().genesis()))?;
