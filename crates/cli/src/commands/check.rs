@@ -8,7 +8,7 @@ use crate::format::Number;
 use crate::ui::Ui;
 use cofferdam_core::{AssetId, Decimal, Instrument, LayerId, Quanta};
 use cofferdam_insurance_layer::{AggregateStopLoss, Entry, ExcessOfLoss, Programme};
-use cofferdam_stack::{AccrualSubject, BrokenLaw, Built, PoolKind, StackConfig};
+use cofferdam_stack::{AccrualSubject, BrokenLaw, Built, InitialCommitment, PoolKind, StackConfig};
 use serde::Serialize;
 use std::path::Path;
 use std::process::ExitCode;
@@ -208,6 +208,12 @@ fn layer_tables(document: &Value) -> impl Iterator<Item = &Value> {
     document.get("insurance").and_then(|i| i.get("layers")).and_then(Value::as_array).into_iter().flatten()
 }
 
+/// What a layer holds at the start. A purse is limited by what it was given, not by a stated capacity.
+fn held(committed: &InitialCommitment, table: &Value, exponent: i32) -> Number {
+    let escrow = table.get("escrow").and_then(Value::as_str).filter(|_| table.get("capacity").is_none());
+    escrow.and_then(|e| e.parse().ok()).map_or_else(|| Number::of(committed.capacity.get(), exponent), Number)
+}
+
 fn layers(document: &Value, built: &Built, exponent: i32) -> Vec<LayerOutput> {
     let layers = built.stack.parts().layers.iter().zip(layer_tables(document));
     layers
@@ -217,7 +223,7 @@ fn layers(document: &Value, built: &Built, exponent: i32) -> Vec<LayerOutput> {
                 name: layer.name.clone(),
                 terms: kind_of(table.get("terms")),
                 contribution: Number::of(i128::from(layer.contribution.0), -9),
-                capacity: committed.map(|c| Number::of(c.capacity.get(), exponent)),
+                capacity: committed.map(|c| held(c, table, exponent)),
                 escrowed: committed.map(|c| c.escrowed),
             }
         })
