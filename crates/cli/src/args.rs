@@ -91,8 +91,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) seeds: Option<u32>,
     /// Only these variants, separated by commas.
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    pub(crate) variants: Option<Vec<String>>,
+    #[arg(long, value_name = "NAMES")]
+    pub(crate) variants: Option<String>,
     /// This stack instead of the scenario's own.
     #[arg(long, value_name = "FILE")]
     pub(crate) stack: Option<PathBuf>,
