@@ -93,8 +93,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) seeds: Option<u32>,
     /// Only these variants, separated by commas.
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    pub(crate) variants: Option<Vec<String>>,
+    #[arg(long, value_name = "NAMES")]
+    pub(crate) variants: Option<String>,
     #[command(flatten)]
     pub(crate) stack: StackArgs,
     /// How many threads work at once; the answer does not depend on it.

@@ -35,7 +35,10 @@ impl CliError {
 
     /// What reading or writing a file can fail with.
     pub(crate) fn file(path: &std::path::Path, doing: &str, error: &std::io::Error) -> Self {
-        Self::BadInput(format!("{}: cannot {doing}: {error}", path.display()))
+        Self::BadInput(format!(
+            "{}: cannot {doing}: {error}; accepted: a path where that is possible",
+            path.display()
+        ))
     }
 
     /// The exit code.

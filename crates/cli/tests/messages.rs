@@ -90,6 +90,30 @@ fn documents() {
 }
 
 #[test]
+fn scenarios() {
+    let source = root().join("examples/eth-january-2021");
+    let text = std::fs::read_to_string(source.join("scenario.toml")).expect("the scenario");
+    let folder = std::env::temp_dir().join(format!("cofferdam-scenarios-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let refuse = |from: &str, to: &str, says: &str| {
+        assert!(text.contains(from), "{from}");
+        let file = folder.join("scenario.toml").display().to_string();
+        let data = format!("data = \"{}/data/", source.display());
+        std::fs::write(&file, text.replacen(from, to, 1).replacen("data = \"data/", &data, 1))
+            .expect("a file");
+        check(&["run", &folder.display().to_string()], "", 2, &format!("{file}: {says}"));
+    };
+    refuse("seeds =", "market = \"A\"\nseeds =", "line 12, column 1: duplicate key; accepted is TOML");
+    refuse("seeds =", "sedes = 1\nseeds =", "line 12, column 1: unknown field `sedes`, expected one of");
+    refuse("\"ladder\"", "\"stairs\"", "line 204, column 10: unknown variant `stairs`");
+    refuse("tipped_at = 1.25", "tipped_at = nan", "map.tipped_at is NaN; accepted is a finite number above");
+    refuse("depth = 0.5", "depth = 0.0", "variants[1].depth is 0; accepted is a finite number above zero");
+    refuse("cut_ms = 1610755200000", "cut_ms = 16", "blind.cut_ms is 16; accepted is a time within");
+    refuse("from_ms = 1610323200000", "from_ms = 16", "levels.from_ms is 16; accepted is a time within");
+    std::fs::remove_dir_all(&folder).expect("the folder goes");
+}
+
+#[test]
 fn losses() {
     let ask = |loss: &str, standings: &str, says: &str| {
         let input = format!(r#"{{"loss": {loss}, "standings": {standings}}}"#);

@@ -1,7 +1,7 @@
 //! `cofferdam replay`: rebuilds the state from recorded facts, with no module loaded; or decides every recorded input again and
 //! compares fact by fact.
 
-use super::run::{FACTS, INPUTS, STACK};
+use super::run::{FACTS, INPUTS, STACK, SUMMARY};
 use crate::args::ReplayArgs;
 use crate::error::CliError;
 use crate::ui::Ui;
@@ -17,8 +17,14 @@ use std::process::ExitCode;
 type Frames = JournalReader<BufReader<File>, FactFrame>;
 
 pub(crate) fn run(args: ReplayArgs, ui: &Ui) -> Result<ExitCode, CliError> {
-    let (hash, steps) = if args.inputs { decide_again(&args.dir)? } else { rebuild(&args.dir)? };
+    let (hash, steps) = if args.inputs {
+        decide_again(&args.dir)?
+    } else {
+        whole_inputs(&args.dir)?;
+        rebuild(&args.dir)?
+    };
     let hex: String = hash.iter().map(|b| format!("{b:02x}")).collect();
+    summary_agrees(&args.dir, &hex)?;
     if ui.json() {
         ui.value(&serde_json::json!({ "agrees": true, "state_hash": hex, "steps": steps }))?;
     } else {
@@ -52,6 +58,36 @@ fn begin(frames: &mut Frames, path: &Path) -> Result<State, CliError> {
         Some(Err(e)) => Err(broken(path, &e)),
         _ => Err(CliError::Disagrees(format!("{}: frame 0 is not what a state starts from", path.display()))),
     }
+}
+
+/// Facts alone rebuild the state; that the inputs beside them are those that were written is checked all the same.
+fn whole_inputs(folder: &Path) -> Result<(), CliError> {
+    let inputs: JournalReader<_, Input> = open(folder, INPUTS, JournalKind::Inputs)?;
+    for input in inputs {
+        input.map_err(|e| broken(&folder.join(INPUTS), &e))?;
+    }
+    Ok(())
+}
+
+/// The hash that the summary promises to scripts is the one that was found.
+fn summary_agrees(folder: &Path, found: &str) -> Result<(), CliError> {
+    let path = folder.join(SUMMARY);
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        // a journal needs no summary beside it
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(CliError::file(&path, "read it", &e)),
+    };
+    let summary: Option<serde_json::Value> = serde_json::from_str(&text).ok();
+    let recorded = summary.as_ref().and_then(|s| s.get("state_hash")).and_then(serde_json::Value::as_str);
+    if recorded == Some(found) {
+        return Ok(());
+    }
+    Err(CliError::Disagrees(format!(
+        "{}: state_hash is {}, the record leads to {found}",
+        path.display(),
+        recorded.unwrap_or("absent")
+    )))
 }
 
 fn rebuild(folder: &Path) -> Result<([u8; 32], u64), CliError> {

@@ -18,6 +18,7 @@ use cofferdam_stack::{
     Fact, FactFrame, Input, JournalKind, JournalWriter, Observer, StackConfig, State, StepCause,
 };
 use sha2::{Digest, Sha256};
+use std::fmt::{Display, Formatter};
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
@@ -46,7 +47,7 @@ pub(crate) fn run(args: RunArgs, ui: &Ui) -> Result<ExitCode, CliError> {
     let bars = Bars { ui, bar: Mutex::new(None) };
     let outcome = study.run(&mut recorder, &bars).map_err(bad_input)?;
     bars.finish();
-    let (stack_seconds, inputs) = recorder.finish(outcome.replay.runs[0].state_hash)?;
+    let speed = recorder.finish(outcome.replay.runs[0].state_hash)?;
     let lent = lending::run(&study, &bars).map_err(bad_input)?;
     bars.finish();
 
@@ -58,7 +59,7 @@ pub(crate) fn run(args: RunArgs, ui: &Ui) -> Result<ExitCode, CliError> {
     summary.lending = lent.as_ref().map(|l| lending::summary(l));
     write_results(&study, &outcome, &summary, &reach, lent.as_deref(), &staged.folder, &args)?;
     staged.commit()?;
-    say(ui, &study, &summary, &out, (started.elapsed().as_secs_f64(), stack_seconds, inputs))?;
+    say(ui, &study, &summary, &out, started.elapsed().as_secs_f64(), speed)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -74,17 +75,10 @@ fn narrow(prepared: &mut Prepared, args: &RunArgs, folder: &Path) -> Result<(), 
         }
         scenario.seeds.truncate(n);
     }
-    if let Some(names) = &args.variants {
-        for name in names {
-            if !scenario.variants.iter().any(|v| v.name == *name) {
-                let known: Vec<&str> = scenario.variants.iter().map(|v| v.name.as_str()).collect();
-                return Err(CliError::BadInput(format!(
-                    "--variants: {name:?} is no variant; accepted: {}",
-                    known.join(", ")
-                )));
-            }
-        }
-        scenario.variants.retain(|v| names.contains(&v.name));
+    if let Some(list) = &args.variants {
+        let known: Vec<&str> = scenario.variants.iter().map(|v| v.name.as_str()).collect();
+        let wanted: Vec<String> = chosen(list, &known)?.into_iter().map(str::to_owned).collect();
+        scenario.variants.retain(|v| wanted.contains(&v.name));
     }
     match args.stack.chosen()? {
         Some(Chosen::File(stack)) => {
@@ -118,6 +112,29 @@ fn install(prepared: &mut Prepared, preset: &Preset, folder: &Path) -> Result<()
     }
     prepared.stack(None, 1.0).map_err(bad_input)?;
     Ok(())
+}
+
+/// The names of a list separated by commas. A name may hold commas itself, so the longest that fits is taken.
+fn chosen<'a>(list: &str, known: &[&'a str]) -> Result<Vec<&'a str>, CliError> {
+    let mut names = Vec::new();
+    let mut rest = list.trim();
+    while !rest.is_empty() {
+        let after = |name: &str| {
+            let tail = rest.strip_prefix(name)?.trim_start();
+            if tail.is_empty() { Some(tail) } else { tail.strip_prefix(',').map(str::trim_start) }
+        };
+        let fits = known.iter().filter_map(|n| after(n).map(|tail| (*n, tail))).max_by_key(|(n, _)| n.len());
+        let Some((name, tail)) = fits else {
+            let quoted: Vec<String> = known.iter().map(|n| format!("{n:?}")).collect();
+            return Err(CliError::BadInput(format!(
+                "--variants: {rest:?} does not begin with the name of a variant; accepted: {}",
+                quoted.join(", ")
+            )));
+        };
+        names.push(name);
+        rest = tail;
+    }
+    Ok(names)
 }
 
 fn bad_input(error: StudyError) -> CliError {
@@ -183,6 +200,26 @@ fn ours(folder: &Path) -> Result<bool, CliError> {
     Ok(entries.next().is_none() || folder.join(SUMMARY).is_file())
 }
 
+/// How long the recorded replay took. Never in the results: they are the same bytes each time.
+#[derive(Clone, Copy, Debug)]
+struct Speed {
+    inputs: u64,
+    stack_seconds: f64,
+    seconds: f64,
+}
+
+impl Display for Speed {
+    fn fmt(&self, f: &mut Formatter<'_>) -> core::fmt::Result {
+        let per_second = self.inputs as f64 / self.stack_seconds.max(1e-9);
+        let share = 100.0 * self.stack_seconds / self.seconds.max(1e-9);
+        write!(
+            f,
+            "{per_second:.0} inputs per second in the stack, {share:.0} % of the {:.1} s of the recorded replay",
+            self.seconds
+        )
+    }
+}
+
 /// Writes the replay's inputs and facts as they happen, and measures the time spent in the stack.
 #[derive(Debug)]
 struct Journals {
@@ -191,6 +228,9 @@ struct Journals {
     fault: Option<io::Error>,
     since: Option<Instant>,
     stack_seconds: f64,
+    began: Instant,
+    /// From the beginning to the last input: the world around the stack and the writing of journals included.
+    seconds: f64,
     count: u64,
 }
 
@@ -209,14 +249,24 @@ impl Journals {
         let mut facts = create(FACTS, JournalKind::Facts)?;
         facts.append(&FactFrame::Genesis(built.initial_state().genesis()))?;
         let inputs = create(INPUTS, JournalKind::Inputs)?;
-        Ok(Self { inputs, facts, fault: None, since: None, stack_seconds: 0.0, count: 0 })
+        let began = Instant::now();
+        Ok(Self {
+            inputs,
+            facts,
+            fault: None,
+            since: None,
+            stack_seconds: 0.0,
+            began,
+            seconds: 0.0,
+            count: 0,
+        })
     }
 
-    fn finish(mut self, state_hash: [u8; 32]) -> Result<(f64, u64), CliError> {
+    fn finish(mut self, state_hash: [u8; 32]) -> Result<Speed, CliError> {
         self.facts.append(&FactFrame::End { state_hash })?;
         self.facts.finish()?;
         self.inputs.finish()?;
-        Ok((self.stack_seconds, self.count))
+        Ok(Speed { inputs: self.count, stack_seconds: self.stack_seconds, seconds: self.seconds })
     }
 }
 
@@ -248,6 +298,7 @@ impl Recorder for Journals {
         if let Some(since) = self.since.take() {
             self.stack_seconds += since.elapsed().as_secs_f64();
         }
+        self.seconds = self.began.elapsed().as_secs_f64();
         self.fault.take().map_or(Ok(()), Err)
     }
 }
@@ -354,7 +405,8 @@ fn say(
     study: &Study,
     summary: &Summary,
     out: &Path,
-    (seconds, stack_seconds, inputs): (f64, f64, u64),
+    seconds: f64,
+    speed: Speed,
 ) -> Result<(), CliError> {
     if ui.json() {
         return ui.value(summary);
@@ -394,6 +446,27 @@ fn say(
     }
     ui.field("state hash", &summary.state_hash)?;
     ui.field("study hash", &summary.study_hash)?;
-    ui.field("speed", format_args!("{:.0} inputs per second in the stack, which took {stack_seconds:.1} s of the recorded replay; {seconds:.0} s in all", inputs as f64 / stack_seconds.max(1e-9)))?;
+    ui.field("speed", format_args!("{speed}; {seconds:.0} s in all"))?;
     ui.field("report", out.join(REPORT).display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::chosen;
+
+    #[test]
+    fn names_that_hold_commas() {
+        let known = ["late", "late, thin", "thin", "late, thin: tower"];
+        let check = |list: &str, wanted: Option<&[&str]>| {
+            assert_eq!(chosen(list, &known).ok().as_deref(), wanted, "{list:?}");
+        };
+        check("", Some(&[]));
+        check("late", Some(&["late"]));
+        check(" thin , late ", Some(&["thin", "late"]));
+        check("late, thin", Some(&["late, thin"]));
+        check("late,thin", Some(&["late", "thin"]));
+        check("late, thin: tower,late, thin,thin", Some(&["late, thin: tower", "late, thin", "thin"]));
+        check("latest", None);
+        check("late, fat", None);
+    }
 }

@@ -63,12 +63,15 @@ fn marks(bars: &[PriceBar]) -> Vec<TimeMark> {
 
 fn note(f: &Filling<'_>) -> String {
     let m = &f.study.prepared.minutes;
-    let gaps: Vec<String> =
-        m.gaps.iter().map(|g| format!("{} s before row {}", g.length_ms / 1_000, count(g.row))).collect();
+    let gaps: Vec<String> = m
+        .gaps
+        .iter()
+        .map(|g| format!("{} s before row {}", (g.length_ms + 500) / 1_000, count(g.row)))
+        .collect();
     let gaps = if gaps.is_empty() { "none".to_owned() } else { gaps.join(", ") };
     format!(
         "Prices are means over a minute, not trades: wicks inside a minute are not in them. Gaps: {gaps}. {} quantities were \
-         not exactly whole lots (float noise, at most {:e} of a lot) and were rounded.",
+         not exactly whole lots (float noise, at most {:.1e} of a lot) and were rounded.",
         count(m.notes.noisy_quantities),
         m.notes.noise_max_lots
     )

@@ -1,6 +1,7 @@
 //! The scenario file: data, prior, market, seeds, variants. Simulation parameters are floats; everything that the stack holds
 //! as money is in the stack files, as exact decimals.
 
+use crate::data::Minutes;
 use crate::depth::{Exit, Impact, Ladder, Linear, SquareRoot};
 use crate::feed::FeedRule;
 use crate::implied::{LowLeverage, Prior};
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum StudyError {
     /// A file that cannot be read.
-    #[error("{file}: {source}")]
+    #[error("{file}: {source}; accepted is a file that can be read")]
     Unreadable {
         /// Which.
         file: String,
@@ -32,11 +33,17 @@ pub enum StudyError {
         accepted: String,
     },
     /// A file that is no TOML, or not of this shape.
-    #[error("{file}: {message}")]
+    #[error(
+        "{file}: line {line}, column {column}: {message}; accepted is TOML with the fields of a scenario, each once"
+    )]
     Toml {
         /// Which file.
         file: String,
-        /// With the place.
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+        /// What is wrong there.
         message: String,
     },
     /// A stack file with a fault.
@@ -419,6 +426,16 @@ fn out_of_range(file: &str, field: &str, value: f64, accepted: &str) -> StudyErr
     }
 }
 
+fn not_a_scenario(text: &str, file: &str, error: &toml::de::Error) -> StudyError {
+    let before = error.span().and_then(|s| text.get(..s.start)).unwrap_or_default();
+    StudyError::Toml {
+        file: file.into(),
+        line: before.matches('\n').count() + 1,
+        column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1,
+        message: error.message().trim().replace('\n', ", "),
+    }
+}
+
 /// The longest scenario file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
@@ -442,8 +459,7 @@ impl Scenario {
             });
         }
         let text = std::fs::read_to_string(&file).map_err(unreadable)?;
-        let scenario: Self = toml::from_str(&text)
-            .map_err(|e| StudyError::Toml { file: name.clone(), message: e.to_string() })?;
+        let scenario: Self = toml::from_str(&text).map_err(|e| not_a_scenario(&text, &name, &e))?;
         scenario.check(&name)?;
         let folder = file.parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf);
         Ok((scenario, folder))
@@ -479,9 +495,11 @@ impl Scenario {
         if self.linked.shifts < 1 {
             return fault("linked.shifts", "0".into(), "at least one");
         }
-        if self.levels.step_rows == 0 || self.levels.buckets == 0 {
-            return fault("levels", format!("{:?}", self.levels), "step_rows and buckets above zero");
+        if self.levels.rows == 0 || self.levels.step_rows == 0 || self.levels.buckets == 0 {
+            return fault("levels", format!("{:?}", self.levels), "rows, step_rows and buckets above zero");
         }
+        positive(file, "map.tipped_at", self.map.tipped_at)?;
+        not_negative(file, "linked.exit", self.linked.exit)?;
         let mut names = std::collections::BTreeSet::from(["replay"]);
         for (list, variants) in [("variants", &self.variants), ("mutations", &self.mutations)] {
             for (i, v) in variants.iter().enumerate() {
@@ -500,6 +518,31 @@ impl Scenario {
         }
         for (i, e) in self.map.exits.iter().enumerate() {
             not_negative(file, &format!("map.exits[{i}]"), *e)?;
+        }
+        Ok(())
+    }
+
+    /// Checks the times that a scenario names against the minutes that it names.
+    ///
+    /// # Errors
+    ///
+    /// A time outside the minutes, named with its value and what is accepted.
+    pub(super) fn check_times(&self, folder: &Path, minutes: &Minutes) -> Result<(), StudyError> {
+        let (Some(first), Some(last)) = (minutes.time_ms.first(), minutes.time_ms.last()) else {
+            return Ok(()); // a file without rows was refused before
+        };
+        for (field, time, from) in [
+            ("blind.cut_ms", self.blind.cut_ms, first.saturating_add(1)),
+            ("levels.from_ms", self.levels.from_ms, *first),
+        ] {
+            if !(from..=*last).contains(&time) {
+                return Err(StudyError::Scenario {
+                    file: folder.join("scenario.toml").display().to_string(),
+                    field: field.into(),
+                    value: time.to_string(),
+                    accepted: format!("a time within the minutes, {from} to {last}"),
+                });
+            }
         }
         Ok(())
     }

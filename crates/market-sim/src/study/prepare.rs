@@ -51,11 +51,16 @@ impl Prepared {
         let (scenario, folder) = Scenario::load(path)?;
         let options = LoadOptions { max_gap_ms: scenario.max_gap_ms, ..LoadOptions::default() };
         let minutes = load_minutes(&folder.join(&scenario.data), &options)?;
+        scenario.check_times(&folder, &minutes)?;
         let tiers_file = folder.join(&scenario.tiers);
         let tiers = read_tiers(&tiers_file, scenario.tiers_used)?;
         let implied =
             |source: ImpliedError| StudyError::Implied { file: tiers_file.display().to_string(), source };
         let schedule = Schedule::new(&tiers).map_err(implied)?;
+        let implied = |source: ImpliedError| StudyError::Implied {
+            file: folder.join("scenario.toml").display().to_string(),
+            source,
+        };
         let prior = scenario.prior.prior();
         let expectation =
             Expectation::new(&minutes, &schedule, &prior, scenario.lookback_rows).map_err(implied)?;

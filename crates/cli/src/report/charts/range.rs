@@ -87,13 +87,10 @@ pub(in super::super) fn linked_strip(title: &str, cases: &[&LinkedCase]) -> Opti
     Some(svg.finish())
 }
 
-/// Quantile of sorted values by linear interpolation.
+/// Quantile of sorted values by nearest rank, as the summary has it: always a value that occurred.
 pub(in super::super) fn quantile(sorted: &[f64], level: f64) -> Option<f64> {
-    let last = sorted.len().checked_sub(1)?;
-    let place = level.clamp(0.0, 1.0) * last as f64;
-    let below = place.floor() as usize;
-    let (a, b) = (sorted.get(below)?, sorted.get((below + 1).min(last))?);
-    Some(a + (b - a) * (place - below as f64))
+    let rank = (level.clamp(0.0, 1.0) * sorted.len() as f64).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied()
 }
 
 /// One bar: who bore the bad debt, in the order in which they pay.

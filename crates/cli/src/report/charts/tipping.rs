@@ -9,7 +9,7 @@ use super::WIDE;
 /// it.
 pub(in super::super) fn tipping_map(data: &TippingMap) -> Option<String> {
     let (columns, rows) = (data.x.len(), data.y.len());
-    let (_, most) = extent(data.cells.iter().flatten().filter_map(|c| c.value))?;
+    let (least, most) = extent(data.cells.iter().flatten().filter_map(|c| c.value))?;
     if columns == 0 || rows == 0 {
         return None;
     }
@@ -27,7 +27,7 @@ pub(in super::super) fn tipping_map(data: &TippingMap) -> Option<String> {
         for (column, cell) in cells.iter().take(columns).enumerate() {
             let (left, top) = (x.at(column as f64), y.at((row + 1) as f64));
             let box_ = Area { x: left, y: top, width: area.width / columns as f64, height: 46.0 };
-            draw_cell(&mut svg, cell, box_, most);
+            draw_cell(&mut svg, cell, box_, (least, most));
         }
     }
     for (i, name) in data.x.iter().enumerate() {
@@ -40,13 +40,14 @@ pub(in super::super) fn tipping_map(data: &TippingMap) -> Option<String> {
     Some(svg.finish())
 }
 
-fn draw_cell(svg: &mut Svg, cell: &TippingCell, area: Area, most: f64) {
+fn draw_cell(svg: &mut Svg, cell: &TippingCell, area: Area, (least, most): (f64, f64)) {
     let Some(value) = cell.value.filter(|v| v.is_finite()) else {
         svg.rect("cell heat-none", area);
         svg.text("row", (area.x + area.width / 2.0, area.y + 28.0), Anchor::Middle, "–");
         return;
     };
-    let part = if most > 0.0 { (value / most).clamp(0.0, 1.0).sqrt() } else { 0.0 };
+    // from the least to the most of the map: multiples of a replay all lie near 1
+    let part = if most > least { ((value - least) / (most - least)).clamp(0.0, 1.0).sqrt() } else { 0.0 };
     let ramp = ((part * 6.0) as usize).min(5);
     svg.rect(&format!("cell heat-{ramp}"), area);
     let (x, y) = (area.x + area.width / 2.0, area.y + 28.0);

@@ -12,10 +12,16 @@ pub(super) fn variants(data: &Variants) -> String {
     if data.rows.is_empty() {
         return nothing("no variant has been run");
     }
+    let seeds = if data.rows.iter().any(|r| r.seeds > 1) {
+        "Where there is randomness, the figure is the median over the seeds with the 5th and 95th percentile \
+         in brackets. "
+    } else {
+        "Each was run with one seed. "
+    };
     let intro = format!(
-        "Each variant is compared with \"{}\". Where there is randomness, the figure is the median over the \
-         seeds with the 5th and 95th percentile in brackets. Insurance needed is what the layers would have \
-         had to hold to leave nothing for the winners or the suppliers.",
+        "Each variant is compared with \"{}\". {seeds}Insurance needed is what the layers would have \
+         had to hold at the start, beside what penalties bring in, to leave nothing for the winners or the \
+         suppliers.",
         data.baseline
     );
     let mut out = paragraph(&intro) + &table(data) + &no_effect(&data.rows);
@@ -33,7 +39,11 @@ fn money(spread: &MoneySpread) -> String {
     if spread.p5 == spread.median && spread.p95 == spread.median {
         return median;
     }
-    format!("{median}<small>[{}, {}]</small>", esc(&whole(&spread.p5)), esc(&whole(&spread.p95)))
+    format!(
+        "{median}<small>[{},</small><small>{}]</small>",
+        esc(&whole(&spread.p5)),
+        esc(&whole(&spread.p95))
+    )
 }
 
 fn float(spread: &FloatSpread, print: impl Fn(f64) -> String) -> String {
@@ -81,6 +91,9 @@ fn table(data: &Variants) -> String {
         cells.push(float(&row.max_drawdown, |v| percent(v, 1)));
         cells.extend([row.events, row.steps, row.measures, row.breaker_trips].map(|n| group(&n.to_string())));
         if row.name == data.baseline { table.row_marked(&cells) } else { table.row(&cells) }
+    }
+    if data.rows.iter().all(|r| r.branching_ratio.is_none()) {
+        return table.finish();
     }
     let note = format!(
         "A branching ratio (what each forced unit triggers) outside {} to {} is flagged: below, the run has \

@@ -5,6 +5,9 @@ use core::fmt::Write as _;
 use super::super::data::{Card, NamedValue, Status, VerdictLine};
 use super::super::text::esc;
 
+/// A table with more columns than this may use the whole width of a wide window.
+const BROAD: usize = 10;
+
 /// A table under construction. Cells are markup: callers escape what is text ([`esc`]).
 #[derive(Debug, Default)]
 pub(super) struct Table {
@@ -65,8 +68,9 @@ impl Table {
     /// The table in a box that scrolls by itself, so that the page never does.
     pub(super) fn finish(self) -> String {
         let caption = esc(&self.caption);
+        let class = if self.head.len() > BROAD { "scroll broad" } else { "scroll" };
         let mut out = format!(
-            "<div class=\"scroll\" tabindex=\"0\" role=\"region\" \
+            "<div class=\"{class}\" tabindex=\"0\" role=\"region\" \
              aria-label=\"{caption}\"><table><caption>{caption}</caption><thead><tr>"
         );
         for (name, class) in &self.head {
