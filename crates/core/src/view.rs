@@ -1,8 +1,8 @@
 //! What one room shows another of the book: read-only values, never a trait of a domain.
 
 use crate::{
-    Amount, AssetId, AssetScale, At, FundingIndex, GroupId, Health, Index, Lots, MarketId, MarketScale,
-    MathError, Posting, Ppb, PriceView, Quanta, Scaled, Ticks, Verdict,
+    Amount, AssetId, AssetScale, At, AuctionId, FundingIndex, GroupId, Health, Index, Lots, MarketId,
+    MarketScale, MathError, Posting, Ppb, PriceView, Quanta, Scaled, Ticks, Verdict,
 };
 use core::fmt;
 
@@ -124,6 +124,25 @@ pub trait World {
 /// What a group's health would be after postings.
 pub type WhatIf<'a> = dyn Fn(&[Posting]) -> Result<Health, MathError> + 'a;
 
+/// An auction: collateral that was taken out of a group with the debt that it has to raise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuctionView {
+    /// Which.
+    pub id: AuctionId,
+    /// Whose collateral it was: what is left over goes back there.
+    pub of: GroupId,
+    /// What is sold.
+    pub asset: AssetId,
+    /// How much of it is left.
+    pub lot: Amount,
+    /// What is raised.
+    pub debt: AssetId,
+    /// How much is still owed, with interest to now, rounded up.
+    pub owed: Amount,
+    /// The units behind it, exact.
+    pub scaled: Scaled,
+}
+
 /// Everything a liquidation strategy is told about its subject.
 pub struct Case<'a> {
     /// When.
@@ -138,6 +157,10 @@ pub struct Case<'a> {
     pub allowed: Verdict,
     /// What insurance could pay now, in quanta of the numeraire.
     pub cover: Quanta,
+    /// The auction that is bid into; the group is then the one whose collateral is sold.
+    pub auction: Option<AuctionView>,
+    /// The number that an auction would get that this plan opens.
+    pub next_auction: AuctionId,
     /// The subject's health after postings.
     pub what_if: &'a WhatIf<'a>,
 }
@@ -150,6 +173,7 @@ impl fmt::Debug for Case<'_> {
             .field("health", &self.health)
             .field("allowed", &self.allowed)
             .field("cover", &self.cover)
+            .field("auction", &self.auction)
             .finish_non_exhaustive()
     }
 }

@@ -217,6 +217,13 @@ pub(crate) fn effect(case: &Case<'_>, steps: &[Step]) -> Result<Vec<Posting>, Li
                 postings.extend(moved);
                 continue;
             }
+            Step::Auction { asset, lot, debt, scaled } => {
+                let (group, auction) = (Holder::Group(case.group.id), Holder::Auction(case.next_auction));
+                let units = i128::try_from(scaled.get()).map_err(|_| MathError::Overflow)?;
+                postings.extend(Posting::transfer(group, auction, Item::Asset(*asset), lot.get()));
+                postings.extend(Posting::transfer(group, auction, Item::Debt(*debt), units));
+                continue;
+            }
             Step::Loss { .. } => continue,
             Step::Order { market: id, lots, penalty, .. } | Step::Trade { market: id, lots, penalty, .. } => {
                 (*id, *lots, market(case, *id)?.mark.mid, *penalty)

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use cofferdam_core::{
     Amount, AssetId, AuctionId, Case, GroupId, Holder, Item, Lots, MarketId, MathError, Memory, MemoryError,
-    Millis, PoolId, Posting, Ppb, Quanta, Ticks,
+    Millis, PoolId, Posting, Ppb, Quanta, Scaled, Ticks,
 };
 use core::fmt::Debug;
 
@@ -27,6 +27,8 @@ pub struct Bid {
     pub want: Option<Item>,
     /// The least the bidder accepts of what it wants, in its units; `None` for no limit.
     pub at_least: Option<i128>,
+    /// The most the bidder takes of what it wants, in its units; `None` for all there is.
+    pub at_most: Option<i128>,
     /// The worst price the bidder accepts for lots it takes; `None` for no limit.
     pub limit: Option<Ticks>,
     /// The auction bid into, if any.
@@ -35,8 +37,15 @@ pub struct Bid {
 
 impl Bid {
     /// The engine's own bid: everything is left to the strategy.
-    pub const ENGINE: Self =
-        Self { by: Taker::Engine, give: None, want: None, at_least: None, limit: None, auction: None };
+    pub const ENGINE: Self = Self {
+        by: Taker::Engine,
+        give: None,
+        want: None,
+        at_least: None,
+        at_most: None,
+        limit: None,
+        auction: None,
+    };
 }
 
 /// What a liquidated account pays on top, and to whom. Charged on the notional that was filled, never more than what the
@@ -103,6 +112,18 @@ pub enum Step {
         lots: Lots,
         /// At which price.
         price: Ticks,
+    },
+    /// Collateral into a new auction, with the debt that it has to raise. At most one in a plan; it gets the case's
+    /// `next_auction` for its name.
+    Auction {
+        /// What is sold.
+        asset: AssetId,
+        /// How much of it.
+        lot: Amount,
+        /// What is raised.
+        debt: AssetId,
+        /// How much of it, in scaled units.
+        scaled: Scaled,
     },
     /// A debt that nothing backs any more, handed to the waterfall: the holder owes it, in atoms of an asset.
     Loss {

@@ -53,6 +53,7 @@ macro_rules! presets {
 
 presets! {
     "binance-usdm" Perpetual "Binance USD-M futures, tiers of October 2024";
+    "maker" Lending "Maker Liquidations 2.0 (makerdao/dss@fa4f663)";
 }
 
 /// The preset of this name.

@@ -160,6 +160,8 @@ pub enum Reason {
     Settlement,
     /// What nobody owns.
     Suspense,
+    /// Collateral and its debt went into an auction.
+    Auction,
 }
 
 /// An order that left and is not answered yet.

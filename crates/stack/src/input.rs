@@ -1,8 +1,8 @@
 //! What enters a stack. A request may be refused; a report may not: it is booked even when it is unwelcome.
 
 use cofferdam_core::{
-    Amount, AssetId, At, DrawId, GroupId, Instrument, LayerId, Lots, MarketId, Millis, OrderId, PoolId, Ppb,
-    PriceState, Quanta, Quote, Ticks,
+    Amount, AssetId, At, AuctionId, DrawId, GroupId, Instrument, LayerId, Lots, MarketId, Millis, OrderId,
+    PoolId, Ppb, PriceState, Quanta, Quote, Ticks,
 };
 use serde::{Deserialize, Serialize};
 
@@ -169,6 +169,21 @@ pub enum Body {
         /// How much.
         amount: Amount,
     },
+    /// Request: a keeper's bid to liquidate a borrower.
+    Bid {
+        /// Who bids.
+        keeper: GroupId,
+        /// Whom.
+        group: GroupId,
+        /// The debt asset repaid.
+        debt: AssetId,
+        /// How much of it.
+        repay: Amount,
+        /// The collateral wanted.
+        collateral: AssetId,
+        /// The least of it that the keeper accepts.
+        at_least: Amount,
+    },
     /// Request: a fill of an order of ours that our own matching proposes. Guards may refuse it; the order then stays open.
     Match {
         /// Which order.
@@ -193,20 +208,23 @@ pub enum Body {
         /// The worst price that the keeper accepts; zero for no limit.
         limit: Ticks,
     },
-    /// Request: a keeper's bid to liquidate a borrower.
-    Bid {
-        /// Who bids.
+    /// Request: a keeper buys from an auction.
+    AuctionBid {
+        /// Who buys.
         keeper: GroupId,
-        /// Whom.
-        group: GroupId,
-        /// The debt asset repaid.
-        debt: AssetId,
-        /// How much of it.
-        repay: Amount,
-        /// The collateral wanted.
-        collateral: AssetId,
-        /// The least of it that the keeper accepts.
-        at_least: Amount,
+        /// From which auction.
+        auction: AuctionId,
+        /// How much of what is sold, at most.
+        want: Amount,
+        /// The most that it pays in all, in the asset that is raised.
+        pay: Amount,
+    },
+    /// Request: a keeper asks that an auction begin again, where its rule says that it may.
+    AuctionReset {
+        /// Who asks.
+        keeper: GroupId,
+        /// Which auction.
+        auction: AuctionId,
     },
 }
 
@@ -336,6 +354,8 @@ pub enum Named {
     Group,
     /// An order of ours.
     Order,
+    /// An auction.
+    Auction,
 }
 
 /// Why a request was refused.

@@ -164,6 +164,7 @@ pub(crate) mod slots {
     pub(crate) const LIQUIDATION: Slot = Slot(4);
     pub(crate) const ALLOCATION: Slot = Slot(5);
     pub(crate) const BREAKERS: Slot = Slot(6);
+    pub(crate) const AUCTIONS: Slot = Slot(7);
 }
 
 /// A composed risk stack: modules and terms, no state.

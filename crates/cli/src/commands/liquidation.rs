@@ -119,6 +119,8 @@ enum StepOutput {
     Move { postings: Vec<PostingOutput> },
     /// A size that the keeper who bids takes over, at a price.
     Take { market: String, size: Number, price: Number, penalty: PenaltyOutput },
+    /// Collateral into a new auction, with the debt that it has to raise, in scaled units.
+    Auction { asset: String, lot: Number, debt: String, scaled: String },
     /// A size that nobody took, handed to loss allocation.
     Deleverage { market: String, size: Number, price: Number },
     /// A debt that nothing backs, handed to the waterfall.
@@ -207,6 +209,8 @@ fn plan(composed: &Composed, input: &Input, top: &Place<'_>) -> Result<Output, C
         world: &world,
         allowed: Verdict::ALLOW,
         cover,
+        auction: None,
+        next_auction: cofferdam_core::AuctionId(0),
         what_if: &what_if,
     };
     let answer = MapMemory::default()
@@ -329,6 +333,12 @@ fn step_output(composed: &Composed, step: &Step) -> Result<StepOutput, CliError>
             size: size(*market, *lots)?,
             price: price(*market, *at)?,
             penalty: penalty_output(penalty),
+        },
+        Step::Auction { asset, lot, debt, scaled } => StepOutput::Auction {
+            asset: composed.asset_terms(*asset)?.name.clone(),
+            lot: composed.units(*asset, lot.get())?,
+            debt: composed.asset_terms(*debt)?.name.clone(),
+            scaled: scaled.get().to_string(),
         },
         Step::Move(postings) => StepOutput::Move {
             postings: postings.iter().map(|p| posting_output(composed, p)).collect::<Result<_, _>>()?,

@@ -3,10 +3,10 @@
 use crate::{Bid, LiquidationError, LiquidationStrategy, Plan, Refusal};
 use alloc::vec::Vec;
 use cofferdam_core::{
-    Amount, AssetId, AssetScale, AssetView, At, BalanceView, Case, DebtView, FundingIndex, GroupId,
-    GroupView, Health, Holder, Index, Item, Level, Line, Lots, MapMemory, MarketId, MarketScale, MarketView,
-    MathError, Memory, Millis, PositionView, Posting, Ppb, PriceView, Quanta, RAY, Rounding, Scaled, Slot,
-    Ticks, Verdict, World, wide,
+    Amount, AssetId, AssetScale, AssetView, At, AuctionId, AuctionView, BalanceView, Case, DebtView,
+    FundingIndex, GroupId, GroupView, Health, Holder, Index, Item, Level, Line, Lots, MapMemory, MarketId,
+    MarketScale, MarketView, MathError, Memory, Millis, PositionView, Posting, Ppb, PriceView, Quanta, RAY,
+    Rounding, Scaled, Slot, Ticks, Verdict, World, wide,
 };
 
 /// One account, its world and a linear margin model.
@@ -37,6 +37,8 @@ pub struct Bench {
     pub allowed: Verdict,
     /// What insurance could pay.
     pub cover: Quanta,
+    /// The auction that is bid into.
+    pub auction: Option<AuctionView>,
 }
 
 impl Bench {
@@ -58,6 +60,7 @@ impl Bench {
             rates: rates.into_iter().chain(stricter).map(|(l, r)| (l, Ppb(r))).collect(),
             allowed: Verdict::ALLOW,
             cover: Quanta::ZERO,
+            auction: None,
         }
     }
 
@@ -110,6 +113,8 @@ impl Bench {
             world: self,
             allowed: self.allowed,
             cover: self.cover,
+            auction: self.auction,
+            next_auction: AuctionId(0),
             what_if: &what_if,
         })
     }

@@ -8,8 +8,9 @@ use crate::{
     Alarm, Effect, Fact, Order, PoolKind, Reason, RiskStack, Work, draft::Draft, stack::slots, store::Store,
 };
 use cofferdam_core::{
-    Action, ActionKind, Case, GroupId, Health, Holder, House, Instrument, Item, LayerId, Level, Lots,
-    MarketId, MathError, Millis, Observation, OrderId, Posting, Ppb, Quanta, Rounding, Ticks, Verdict, World,
+    Action, ActionKind, AuctionView, Case, GroupId, Health, Holder, House, Instrument, Item, LayerId, Level,
+    Lots, MarketId, MathError, Millis, Observation, OrderId, Posting, Ppb, Quanta, Rounding, Ticks, Verdict,
+    World,
 };
 use cofferdam_insurance_layer::LossCause;
 use cofferdam_liquidation_strategy::{Bid, Penalty, Plan, Refusal, Step as Move};
@@ -58,6 +59,17 @@ impl RiskStack {
         group: GroupId,
         bid: &Bid,
     ) -> Step<Result<Plan, Refusal>> {
+        self.plan_about(draft, group, bid, None)
+    }
+
+    /// The same, about an auction of what was taken out of the group.
+    pub(crate) fn plan_about(
+        &self,
+        draft: &mut Draft<'_>,
+        group: GroupId,
+        bid: &Bid,
+        auction: Option<AuctionView>,
+    ) -> Step<Result<Plan, Refusal>> {
         let account = draft.account(group);
         let mut holdings = Holdings::new();
         account.view(draft, &mut holdings)?;
@@ -75,6 +87,7 @@ impl RiskStack {
         }
         let allowed = self.allowed(draft, group, &holdings)?;
         let cover = self.cover(draft)?;
+        let next_auction = self.next_auction(draft)?;
         let at = draft.head().at;
         draft
             .with_memory(slots::LIQUIDATION, |d, m| {
@@ -86,6 +99,8 @@ impl RiskStack {
                     world: d,
                     allowed,
                     cover,
+                    auction,
+                    next_auction,
                     what_if: &what_if,
                 };
                 self.parts.liquidation.plan(&case, bid, m)
@@ -146,6 +161,9 @@ impl RiskStack {
                     self.forced_pool_trade(draft, group, (market, lots, limit), with, penalty)?;
                 }
                 Move::Take { .. } => return Err(StepError::Contract("lots for a keeper where none asked")),
+                Move::Auction { asset, lot, debt, scaled } => {
+                    self.open_auction(draft, group, (asset, lot), (debt, scaled))?;
+                }
                 Move::Move(postings) => self.takeover(draft, group, postings)?,
                 Move::Deleverage { market, lots, price } => {
                     self.deleverage(draft, group, market, lots, price)?

@@ -9,7 +9,7 @@ use crate::{
 };
 use cofferdam_core::{
     Action, Amount, AssetId, AssetView, DrawId, GroupId, Holder, House, Item, LayerId, Level, Lots, MarketId,
-    MarketView, MathError, Millis, Observation, Posting, Quanta, Rounding, Ticks, World,
+    MarketView, MathError, Millis, Observation, PoolId, Posting, Quanta, Rounding, Ticks, World,
 };
 use cofferdam_insurance_layer::{Loss, LossCause, Standing, Waterfall};
 use cofferdam_liquidation_strategy::{Cause, Measure, Need, Payer, Payers, Settlement};
@@ -445,10 +445,8 @@ impl RiskStack {
             }
             return self.bankrupt(draft, group, None);
         }
-        let pool =
-            self.parts.pools.iter().find(|p| matches!(p.kind, PoolKind::Lending { asset: a } if a == asset));
         let scaled = super::lending::owed_scaled(draft, group, asset);
-        let Some(pool) = pool.map(|p| p.id).filter(|_| scaled > 0) else {
+        let Some(pool) = self.lender(asset).filter(|_| scaled > 0) else {
             return Err(StepError::Contract("a loss without cash below zero and without a debt to a pool"));
         };
         let index = Self::asset_view(draft, asset)?.debt_index.get();
@@ -464,6 +462,12 @@ impl RiskStack {
         draft.post(Reason::BadDebt, p)?;
         self.insure(draft, asset, Amount::new(owed), LossCause::BadDebt, None)?;
         self.allocate_or_carry(draft, asset)
+    }
+
+    /// The pool that lends an asset.
+    pub(crate) fn lender(&self, asset: AssetId) -> Option<PoolId> {
+        let lends = |p: &&crate::PoolTerms| matches!(p.kind, PoolKind::Lending { asset: a } if a == asset);
+        self.parts.pools.iter().find(lends).map(|p| p.id)
     }
 
     /// An allocation inside another step: one that fails leaves the deficit open with an alarm, and the step goes on.

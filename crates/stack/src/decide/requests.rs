@@ -40,6 +40,10 @@ impl RiskStack {
             Body::Take { keeper, group, market, lots, limit } => {
                 self.take_request(draft, keeper, group, (market, lots, limit))
             }
+            Body::AuctionBid { keeper, auction, want, pay } => {
+                self.auction_bid(draft, keeper, auction, want, pay)
+            }
+            Body::AuctionReset { keeper, auction } => self.auction_reset(draft, keeper, auction),
             Body::Bid { keeper, group, debt, repay, collateral, at_least } => {
                 self.bid(draft, keeper, group, (debt, repay), (collateral, at_least))
             }
@@ -179,6 +183,8 @@ impl RiskStack {
             world: draft,
             allowed: Verdict::ALLOW,
             cover,
+            auction: None,
+            next_auction: self.next_auction(draft)?,
             what_if: &what_if,
         };
         for guard in &self.parts.guards {

@@ -2,11 +2,11 @@
 
 use super::{GuardSpec, LiquidationSpec, module};
 use crate::{ConfigError, Context, Number, Ratio};
-use cofferdam_core::{GroupId, Level, Millis, Ppb, Quanta};
+use cofferdam_core::{GroupId, Level, Millis, Ppb, Quanta, RAY};
 use cofferdam_liquidation_strategy::{
-    Bound, ByBidder, Deleverage, DeleveragePrice, FillGuard, FullClose, Gradual, InsuranceCoverGuard,
-    KeeperLiquidation, KeeperTerms, LimitGuard, LimitPrice, LiquidationStrategy, OrderTerms, Pace,
-    PartialToTarget, Penalty, Takeover, Tiers,
+    Bound, ByBidder, Deleverage, DeleveragePrice, DutchAuction, DutchTerms, FillGuard, FullClose, Gradual,
+    InsuranceCoverGuard, KeeperLiquidation, KeeperTerms, LimitGuard, LimitPrice, LiquidationStrategy,
+    OrderTerms, Pace, PartialToTarget, Penalty, PriceCurve, Takeover, Tiers,
 };
 use serde::{Deserialize, Serialize};
 
@@ -342,6 +342,76 @@ impl LiquidationSpec for KeeperSpec {
             remainder_min: or_zero(ctx, "remainder_min", self.remainder_min)?,
         };
         Ok(Box::new(ctx.check(self, KeeperLiquidation::new(terms))?))
+    }
+}
+
+/// How an auction's price falls. Factors are decimals below one.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum PriceCurveSpec {
+    Linear { duration_s: u64 },
+    Stairs { cut: Number, step_s: u64 },
+    Exponential { cut: Number },
+}
+
+impl PriceCurveSpec {
+    fn build(self, ctx: &Context<'_>) -> Result<PriceCurve, ConfigError> {
+        let ray = |field: &str, x: Number| {
+            let units =
+                x.0.to_units(-27).ok().and_then(|r| u128::try_from(r).ok()).filter(|r| *r < RAY && *r > 0);
+            let written = format!("\"{}\"", x.0);
+            units.ok_or_else(|| ctx.refuse(field, written, "above 0 and below 1, at most 27 decimals"))
+        };
+        Ok(match self {
+            Self::Linear { duration_s } => PriceCurve::Linear { duration_s },
+            Self::Stairs { cut, step_s } => PriceCurve::Stairs { cut: ray("curve.stairs.cut", cut)?, step_s },
+            Self::Exponential { cut } => PriceCurve::Exponential { cut: ray("curve.exponential.cut", cut)? },
+        })
+    }
+}
+
+module! {
+    "cofferdam/dutch-auction@1" Liquidation breaks [19 "all of the collateral goes into the auction; what is left over comes back when it ends"];
+    /// An account's collateral is sold at a falling price, to raise its debt and a penalty.
+    struct DutchAuctionSpec {
+        /// The pool that lent and is repaid.
+        pool: String ["name of a lending pool"],
+        /// The first price, as a share of the market's; at least 1.
+        start: Ratio ["ratio"],
+        /// { linear = { duration_s } }, { stairs = { cut, step_s } } or { exponential = { cut } }, the last per second.
+        curve: PriceCurveSpec ["choice"],
+        /// After so long an auction has to begin again.
+        longest_ms: u64 ["ms"],
+        /// Below this share of its first price likewise.
+        lowest: Ratio ["ratio"],
+        /// What is raised beyond the debt, for the house.
+        penalty: Ratio ["ratio"],
+        /// How much all auctions together may raise at once.
+        raised_max: Option<Number> ["amount of the numeraire", "any"],
+        /// What a sale leaves to be raised, unless nothing; the least debt that is auctioned or stays.
+        raise_min: Option<Number> ["amount of the numeraire", "0"],
+        /// When to ask again where there is no room.
+        pause_ms: u64 ["ms"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/dutch-auction@1")]
+impl LiquidationSpec for DutchAuctionSpec {
+    fn build(&self, ctx: &Context<'_>) -> Strategy {
+        let pool = ctx.pool("pool", &self.pool)?;
+        ctx.lent_asset("pool", pool)?;
+        let terms = DutchTerms {
+            pool,
+            start: self.start.0,
+            curve: self.curve.build(ctx)?,
+            longest: Millis(self.longest_ms),
+            lowest: self.lowest.0,
+            penalty: self.penalty.0,
+            raised_max: self.raised_max.as_ref().map(|x| ctx.quanta("raised_max", x)).transpose()?,
+            raise_min: or_zero(ctx, "raise_min", self.raise_min)?,
+            pause: Millis(self.pause_ms),
+        };
+        Ok(Box::new(ctx.check(self, DutchAuction::new(terms))?))
     }
 }
 
