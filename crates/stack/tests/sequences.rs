@@ -2,13 +2,20 @@
 
 mod common;
 
-use cofferdam_core::{GroupId, Lots, World};
-use cofferdam_stack::{Answer, Body, Effect, Fact, Input, InputId, RiskStack, State, StepCause, Work};
+use cofferdam_core::{GroupId, Level, Lots, World};
+use cofferdam_stack::{
+    Answer, Body, Effect, Engine, Fact, Input, InputId, RiskStack, State, StepCause, Work,
+};
 use cofferdam_testkit::{Bench, Reference, compose, conservation, modules, script};
-use common::{below, bench, cases, perpetual};
+use common::{bench, cases, health, perpetual};
 use proptest::prelude::*;
 use script::Op;
 use std::collections::BTreeSet;
+
+/// Whether a group is below maintenance.
+fn below(engine: &Engine, group: GroupId) -> bool {
+    health(engine.stack(), engine.state(), group).is_some_and(|h| h.below(Level::Maintenance))
+}
 
 /// INV-16, INV-46: the index names everybody who is below maintenance, and a sweep with its names and one with all names
 /// decide the same.

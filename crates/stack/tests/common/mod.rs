@@ -1,8 +1,8 @@
 //! What the laws over generated sequences run on.
 
-use cofferdam_core::{GroupId, Health, Level};
+use cofferdam_core::{GroupId, Health};
 use cofferdam_margin_engine::Holdings;
-use cofferdam_stack::{Engine, Parts, RiskStack, State};
+use cofferdam_stack::{Parts, RiskStack, State};
 use cofferdam_testkit::{Bench, compose, modules, script};
 use proptest::prelude::ProptestConfig;
 
@@ -58,9 +58,4 @@ pub(crate) fn health(stack: &RiskStack, state: &State, group: GroupId) -> Option
     let mut holdings = Holdings::new();
     state.book().load(group).view(state, &mut holdings).ok()?;
     stack.parts().margin.assess(&holdings.group(group), state).ok()
-}
-
-/// Whether a group is below maintenance.
-pub(crate) fn below(engine: &Engine, group: GroupId) -> bool {
-    health(engine.stack(), engine.state(), group).is_some_and(|h| h.below(Level::Maintenance))
 }

@@ -2,7 +2,7 @@
 //! gain beyond that would be a loss left to insurance, to winners or to a pool.
 
 use crate::body_of;
-use crate::common::{below, bench, cases, health, perpetual};
+use crate::common::{bench, cases, health, perpetual};
 use cofferdam_core::{GroupId, Holder, Item, World};
 use cofferdam_stack::{Answer, Body, Fact, Parts, Reason};
 use cofferdam_testkit::{Bench, compose, script};
@@ -58,7 +58,7 @@ fn act(bench: &mut Bench, history: &[Op], acts: &[Op], gift: i128) -> (BigInt, B
         bench.mark(m, 100_000);
     }
     bench.eth(200_000_000_000);
-    let who: Vec<GroupId> = (0..8).map(GroupId).filter(|g| !below(bench.engine(), *g)).collect();
+    let who: Vec<GroupId> = (0..8).map(GroupId).collect();
     // what is not settled yet is settled by the first act: funding in whole quanta, up
     let (mut before, since) = (worth(bench, &who), bench.history().steps.len());
     // the worth of ETH is rounded down to a quantum in each account; what is taken out is not
@@ -85,7 +85,8 @@ fn parts(variant: usize) -> Parts {
 proptest! {
     #![proptest_config(cases(480))]
 
-    /// INV-3: accounts that are not below maintenance, after any history, at any prices among themselves.
+    /// INV-3: all accounts together, the healthy ones and the others, after any history, at any prices among themselves. With
+    /// less than all of them the others are bystanders, whom requests leave alone (INV-12).
     #[test]
     fn a_coalition_takes_out_no_more_than_it_has(
         variant in 0_usize..60, history in script::perpetual(40), acts in script::perpetual(80),
@@ -112,4 +113,31 @@ fn money_from_nowhere_is_found() {
     assert!(after <= before);
     let (before, after) = result(1);
     assert!(after > before);
+}
+
+/// INV-3: who is below maintenance, or owes more than it has, may still close, and not so that a friend gains what insurance
+/// then pays.
+#[test]
+fn a_loss_is_not_given_away() {
+    let check = |fall: i64, price: i64, done: bool| {
+        let mut bench = Bench::new(compose::perpetual()).unwrap();
+        bench.mark(0, 100_000);
+        for (group, atoms) in [(1, 400_000), (2, 5_000_000), (3, 5_000_000)] {
+            bench.deposit(group, atoms);
+        }
+        bench.commit(compose::FUND, 1_000_000, true);
+        assert_eq!(bench.trade(1, 2, 0, 1_000, 100_000), Answer::Done);
+        bench.mark(0, fall);
+        let answer = bench.trade(1, 3, 0, -1_000, price);
+        assert_eq!(answer == Answer::Done, done, "closing at {price} with the mark at {fall}: {answer:?}");
+    };
+    // 400,000 atoms bear a fall of 10,810 ticks; at 90,000 the account is below maintenance with 30,000 atoms left
+    check(90_000, 90_000, true);
+    check(90_000, 89_190, true);
+    check(90_000, 89_189, false);
+    check(90_000, 86_000, false);
+    // past bankruptcy the mark is the worst price that it may close at
+    check(88_000, 88_000, true);
+    check(88_000, 89_000, true);
+    check(88_000, 87_999, false);
 }
