@@ -3,10 +3,10 @@
 //! loss (INV-9), insurance that moves only by named events (INV-30), no debt that nothing backs (INV-23).
 
 use crate::common::{bench, cases, perpetual};
-use crate::{Law, law, lending, walk};
+use crate::{Law, law, lending, step, walk};
 use cofferdam_core::{Holder, Instrument, Item, LayerId, MarketId, PoolId, Posting, RAY, World};
-use cofferdam_stack::{Fact, LayerState, Reason, State, StepCause, Work};
-use cofferdam_testkit::{Bench, compose, conservation, script};
+use cofferdam_stack::{Answer, Fact, LayerState, Reason, State, StepCause, Work};
+use cofferdam_testkit::{Bench, compose, conservation, modules, script};
 use compose::{ETH, FUND, LENDING_POOL, USDC};
 use num_bigint::BigInt;
 use proptest::prelude::*;
@@ -31,7 +31,7 @@ fn one_price(cause: &StepCause, facts: &[Fact]) -> Law {
     Ok(())
 }
 
-/// INV-31: the stack itself forces nothing where the price is no number. What a venue reports as filled is a fact, whatever the
+/// INV-31: nobody opens and the stack forces nothing where the price is no number. What a venue reports as filled is a fact, whatever the
 /// price was.
 fn usable(before: &State, cause: &StepCause, facts: &[Fact]) -> Law {
     let mut state = before.clone();
@@ -49,7 +49,15 @@ fn usable(before: &State, cause: &StepCause, facts: &[Fact]) -> Law {
                     Item::Position(m) => Some(m),
                     _ => None,
                 });
-                for m in markets.filter(|_| forced) {
+                let grows = |p: &&Posting| match (p.holder, p.item) {
+                    (Holder::Group(g), Item::Position(m)) => {
+                        let held = state.book().position(g, m).map_or(0, |x| i128::from(x.lots.get()));
+                        (held + p.units).abs() > held.abs()
+                    }
+                    _ => false,
+                };
+                let opens = *reason == Reason::Trade && postings.iter().any(|p| grows(&p));
+                for m in markets.filter(|_| forced || opens) {
                     on(m)?;
                 }
                 let eth = state.asset(ETH).map(|a| a.price);
@@ -105,12 +113,12 @@ fn insurance(drawn: &mut BTreeMap<LayerId, i128>, facts: &[Fact], after: &State)
     })
 }
 
-/// INV-23: once nothing is due any more, nobody owes who has nothing.
+/// INV-23: once nothing is due any more, nobody owes who has nothing and waits for no order.
 fn backed(after: &State) -> Law {
     if after.due(after.head().at.time).is_some() {
         return Ok(());
     }
-    for g in after.book().groups() {
+    for g in after.book().groups().filter(|g| !after.orders().any(|o| o.group == *g)) {
         let account = after.book().load(g);
         let owes = !account.debts().is_empty() || account.balances().iter().any(|b| b.amount.is_negative());
         let has = !account.positions().is_empty() || account.balances().iter().any(|b| b.amount.get() > 0);
@@ -135,7 +143,7 @@ fn check(bench: &Bench, sane: bool) -> Law {
 }
 
 fn run(mut bench: Bench, ops: &[script::Op], sane: bool) {
-    ops.iter().for_each(|op| drop(bench.step(op)));
+    ops.iter().for_each(|op| step(&mut bench, op));
     if let Err((number, what)) = check(&bench, sane) {
         panic!("INV-{number}: {what}");
     }
@@ -196,7 +204,13 @@ fn each_law_of_steps_can_fail() {
     let cut = Posting::position(group(0), MarketId(1), 0, cofferdam_core::Quanta::new(1));
     let back = Posting::position(group(1), MarketId(1), 0, cofferdam_core::Quanta::new(-1));
     let cut = Fact::Post { reason: Reason::Haircut, postings: vec![cut, back] };
-    assert_eq!(number(usable(&state, &input, &[cut])), Some(31), "market 1 has no price");
+    let open = |lots| {
+        let side = |g, lots| Posting::position(group(g), MarketId(1), lots, cofferdam_core::Quanta::ZERO);
+        Fact::Post { reason: Reason::Trade, postings: vec![side(0, lots), side(1, -lots)] }
+    };
+    for fact in [cut, open(1), open(-1)] {
+        assert_eq!(number(usable(&state, &input, &[fact])), Some(31), "market 1 has no price");
+    }
 
     let after = |facts: &[Fact]| {
         let mut after = state.clone();
@@ -221,4 +235,33 @@ fn each_law_of_steps_can_fail() {
 
     assert_eq!(number(backed(&after(&[post(Reason::Borrow, group(9), Holder::Outside, usdc, 1)]))), Some(23));
     assert_eq!(number(backed(&state)), None);
+}
+
+/// INV-23 where no order is open: the throttle holds the second account's back, it closes at the mark by itself, and what it
+/// cannot pay is the house's in the same input. With an order open it is when that is answered, a minute later at most.
+#[test]
+fn who_closes_beyond_its_cash_is_settled_at_once() {
+    let mut parts = compose::perpetual();
+    parts.liquidation = modules::strategies().swap_remove(0).1;
+    parts.breakers =
+        modules::breakers().into_iter().filter(|(n, _)| *n == "throttle").map(|(_, b)| b).collect();
+    let mut bench = Bench::new(parts).unwrap();
+    bench.mark(0, 100_000);
+    for (group, atoms) in [(1, 4_000_000), (2, 400_000), (3, 1 << 40)] {
+        bench.deposit(group, atoms);
+    }
+    bench.trade(1, 3, 0, 10_000, 100_000);
+    bench.trade(2, 3, 0, 1_000, 100_000);
+    bench.mark(0, 88_000);
+    assert_eq!(bench.orders().iter().map(|o| o.group.0).collect::<Vec<_>>(), [1]);
+    let close = |bench: &mut Bench, group| {
+        let lots = -bench.lots(group, 0);
+        assert_eq!(bench.trade(group, 3, 0, lots, 88_000), Answer::Done);
+        bench.balance(group, USDC)
+    };
+    assert_eq!(close(&mut bench, 2), 0);
+    assert_eq!(backed(bench.state()), Ok(()));
+    assert!(close(&mut bench, 1) < 0, "its order is still out");
+    bench.clock(60_000);
+    assert_eq!(bench.balance(1, USDC), 0);
 }
