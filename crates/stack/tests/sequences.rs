@@ -1,67 +1,20 @@
 //! Laws over generated sequences of inputs, sane and hostile, on every built-in module.
 
+mod common;
+
 use cofferdam_core::{GroupId, Level, Lots, World};
-use cofferdam_margin_engine::Holdings;
 use cofferdam_stack::{
-    Answer, Body, Effect, Engine, Fact, Input, InputId, Parts, RiskStack, State, StepCause, Work,
+    Answer, Body, Effect, Engine, Fact, Input, InputId, RiskStack, State, StepCause, Work,
 };
 use cofferdam_testkit::{Bench, Reference, compose, conservation, modules, script};
+use common::{bench, cases, health, perpetual};
 use proptest::prelude::*;
 use script::Op;
 use std::collections::BTreeSet;
 
-fn cases(n: u32) -> ProptestConfig {
-    // more of them on request: PROPTEST_CASES multiplies by 64ths
-    let times: u32 = std::env::var("PROPTEST_CASES").ok().and_then(|x| x.parse().ok()).map_or(64, |x: u32| x);
-    let n = n.saturating_mul(times) / 64;
-    ProptestConfig { cases: n, max_shrink_iters: 400, failure_persistence: None, ..ProptestConfig::default() }
-}
-
-/// Every perpetual stack that the generated laws run on: one built-in exchanged at a time, or two.
-fn perpetual(variant: usize) -> Parts {
-    let mut parts = if variant.is_multiple_of(2) { compose::perpetual() } else { compose::with_pool() };
-    let pick = |n: usize| variant / 2 % n;
-    let strategies = modules::strategies().len();
-    parts.liquidation = modules::strategies().swap_remove(pick(strategies)).1;
-    let allocations = modules::allocations().len();
-    parts.allocation = modules::allocations().swap_remove(pick(allocations)).1;
-    let waterfalls = modules::waterfalls().len();
-    parts.waterfall = modules::waterfalls().swap_remove(pick(waterfalls)).1;
-    let requirements = modules::requirements().len();
-    parts.margin = Box::new(compose::margin(&|m| {
-        modules::requirements().swap_remove((variant / 2 + m.0 as usize) % requirements).1
-    }));
-    if variant % 3 == 1 {
-        for (name, breaker) in modules::breakers() {
-            parts.breakers.push(breaker);
-            parts.breaker_names.push(name.into());
-        }
-    }
-    if variant % 3 == 2 {
-        parts.guards = modules::guards().into_iter().map(|(_, g)| g).collect();
-    }
-    if variant % 5 == 3 {
-        let policies = modules::policies().len();
-        parts.prices[2].policy = modules::policies().swap_remove(pick(policies)).1;
-    }
-    parts
-}
-
-fn bench(parts: Parts) -> Bench {
-    let mut bench = Bench::new(parts).unwrap();
-    for op in script::opening() {
-        bench.step(&op);
-    }
-    bench
-}
-
+/// Whether a group is below maintenance.
 fn below(engine: &Engine, group: GroupId) -> bool {
-    let (state, mut holdings) = (engine.state(), Holdings::new());
-    let account = state.book().load(group);
-    let health = account
-        .view(state, &mut holdings)
-        .and_then(|()| engine.stack().parts().margin.assess(&holdings.group(group), state));
-    health.is_ok_and(|h| h.below(Level::Maintenance))
+    health(engine.stack(), engine.state(), group).is_some_and(|h| h.below(Level::Maintenance))
 }
 
 /// INV-16, INV-46: the index names everybody who is below maintenance, and a sweep with its names and one with all names
@@ -223,54 +176,6 @@ proptest! {
                 }
             }
             bench.step(op);
-        }
-    }
-
-    /// INV-10: nobody's own request makes an account liquidatable that was not; INV-13: below maintenance nobody opens.
-    #[test]
-    fn no_request_makes_its_own_account_liquidatable(variant in 0_usize..60, ops in script::perpetual(60)) {
-        let mut bench = bench(perpetual(variant));
-        for op in &ops {
-            // at the time and the prices of the request: what time changed is not the request's doing
-            if let Op::Send { wait_ms, .. } | Op::TradeNearMark { wait_ms, .. } = op {
-                bench.clock(*wait_ms);
-            }
-            let body = match op {
-                Op::Send { body, .. } => body.clone(),
-                Op::TradeNearMark { taker, maker, market, lots, off, .. } => {
-                    let mark = bench.state().market(*market).unwrap().mark.mid.get();
-                    let price = mark + i64::try_from(i128::from(mark) * i128::from(off.0) / 1_000_000_000).unwrap();
-                    let (taker, maker, market, lots) = (*taker, *maker, *market, *lots);
-                    Body::Trade { taker, maker, market, lots, price: cofferdam_core::Ticks::new(price) }
-                }
-                _ => { bench.step(op); continue }
-            };
-            let (who, market) = match &body {
-                Body::Trade { taker, maker, market, .. } => (vec![*taker, *maker], Some(*market)),
-                Body::PoolTrade { taker, market, .. } => (vec![*taker], Some(*market)),
-                Body::Withdraw { group, .. } | Body::Deposit { group, .. } => (vec![*group], None),
-                _ => (vec![], None),
-            };
-            let lots = |b: &Bench, g: &GroupId| market.map_or(0, |m| b.lots(g.0, m.0).abs());
-            let was: Vec<(bool, i64)> = who.iter().map(|g| (below(bench.engine(), *g), lots(&bench, g))).collect();
-            // the decision alone: what the queue does next is not the request
-            let input = bench.next_input(body.clone());
-            let decision = bench.engine().stack().decide(bench.state(), &input);
-            let mut after = bench.state().clone();
-            for f in &decision.facts {
-                after.evolve(f).unwrap();
-            }
-            for (g, (was, held)) in who.iter().zip(was) {
-                let mut holdings = Holdings::new();
-                let account = after.book().load(*g);
-                let health = account.view(&after, &mut holdings)
-                    .and_then(|()| bench.engine().stack().parts().margin.assess(&holdings.group(*g), &after));
-                let now = health.is_ok_and(|h| h.below(Level::Maintenance));
-                prop_assert!(was || !now, "INV-10: {op:?} made {g} liquidatable");
-                let holds = account.positions().iter().filter(|p| Some(p.market) == market).map(|p| p.lots.get().abs()).sum::<i64>();
-                prop_assert!(!(was && now) || holds <= held, "INV-13: {op:?} opened below maintenance");
-            }
-            bench.step(&Op::Send { wait_ms: 0, body: body.clone() });
         }
     }
 

@@ -188,3 +188,40 @@ fn unsettled(state: &State, all: &Holdings) -> Result<(), Violation> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Bench, compose};
+    use cofferdam_core::GroupId;
+    use compose::{ETH, LENDING_POOL, USDC};
+
+    /// What no fact can bring about, because `evolve` refuses it, is found all the same: an atom, a lot, a quantum of cost, a
+    /// share or a unit of debt too many (INV-1, INV-2, INV-8), and an open interest that is not its sum.
+    #[test]
+    fn what_does_not_sum_is_found() {
+        let mut bench = Bench::new(compose::lending()).unwrap();
+        bench.mark(0, 100_000);
+        (1..3).for_each(|g| drop(bench.deposit(g, 10_000_000)));
+        bench.trade(1, 2, 0, 1_000, 100_000);
+        let state = bench.state();
+        let with = |item, units: i128, cost: i128| {
+            let mut all = gather(state);
+            all.entry(item).or_default().push((Holder::Group(GroupId(9)), units.into(), cost.into()));
+            sums(&all).err().map(|v| v.law)
+        };
+        let market = MarketId(0);
+        assert_eq!(with(Item::Asset(USDC), 0, 0), None);
+        assert_eq!(with(Item::Asset(USDC), 1, 0), Some(1));
+        assert_eq!(with(Item::Asset(ETH), -1, 0), Some(1));
+        assert_eq!(with(Item::Position(market), 1, 0), Some(2));
+        assert_eq!(with(Item::Position(market), 0, 1), Some(2));
+        assert_eq!(with(Item::Share(LENDING_POOL), 1, 0), Some(8));
+        assert_eq!(with(Item::Debt(USDC), 1, 0), Some(8));
+        let mut all = gather(state);
+        assert_eq!(interest(state, &all, market), Ok(()));
+        let held = all.get_mut(&Item::Position(market)).unwrap();
+        held.push((Holder::Group(GroupId(9)), 1.into(), 0.into()));
+        assert_eq!(interest(state, &all, market).unwrap_err().law, 8);
+    }
+}

@@ -152,6 +152,12 @@ impl RiskStack {
         for ((action, group), before) in sides.iter().zip([taker, maker]).zip(before) {
             self.require_after(draft, action.kind(), group, before)?;
         }
+        let past = price.get().cmp(&view.mark.mid.get());
+        let taker_loses = if lots.is_negative() { past.is_lt() } else { past.is_gt() };
+        let loser = if taker_loses { taker } else { maker };
+        if past.is_ne() {
+            self.require_own_loss(draft, loser)?;
+        }
         for action in sides {
             self.observe(draft, &Observation::Done(action))?;
         }
@@ -225,6 +231,16 @@ impl RiskStack {
             return Ok(());
         }
         self.require_health(draft, group, Level::Maintenance)
+    }
+
+    /// Refuses a trade past the mark that leaves its losing side owing more than it has: the other side would gain what insurance
+    /// and winners then pay (INV-3). At the mark or better it may always close (INV-35).
+    fn require_own_loss(&self, draft: &Draft<'_>, loser: GroupId) -> Step<()> {
+        let equity = self.health(draft, loser)?.equity;
+        if equity.is_negative() {
+            return refuse(Rejection::Margin { group: loser, support: equity, demand: Quanta::ZERO });
+        }
+        Ok(())
     }
 
     fn pool_request(
