@@ -1,7 +1,6 @@
 //! A lending pool: suppliers own shares of it, borrowers owe it, keepers liquidate against it. Losses that nobody covers
 //! lower what a share is worth.
 
-use super::clearing::balance;
 use super::requests::malformed;
 use super::{Step, refuse};
 use crate::{Reason, Rejection, RiskStack, draft::Draft, store::Store};
@@ -63,7 +62,7 @@ impl RiskStack {
             return malformed("amount", "above zero");
         }
         self.accrue(draft)?;
-        let have = balance(&draft.account(group), asset);
+        let have = draft.balance(group, asset);
         if have < amount.get() {
             return refuse(Rejection::Insufficient { available: Amount::new(have.max(0)) });
         }
@@ -173,7 +172,7 @@ impl RiskStack {
         if credited == 0 {
             return malformed("amount", "enough to clear one unit of the debt");
         }
-        let have = balance(&draft.account(group), asset);
+        let have = draft.balance(group, asset);
         if have < paid {
             return refuse(Rejection::Insufficient { available: Amount::new(have.max(0)) });
         }
@@ -201,7 +200,7 @@ impl RiskStack {
         }
         self.accrue(draft)?;
         self.require_price(draft, ActionKind::Seize, Instrument::Asset(collateral))?;
-        let have = balance(&draft.account(keeper), debt);
+        let have = draft.balance(keeper, debt);
         if have < repay.get() {
             return refuse(Rejection::Insufficient { available: Amount::new(have.max(0)) });
         }
@@ -213,22 +212,22 @@ impl RiskStack {
             auction: None,
         };
         self.settle_all_funding(draft, group)?;
-        let before = balance(&draft.account(group), collateral);
-        let owned = balance(&draft.account(keeper), collateral);
+        let before = draft.balance(group, collateral);
+        let owned = draft.balance(keeper, collateral);
         match self.plan(draft, group, &bid)? {
             Ok(plan) => self.keep(draft, keeper, group, plan)?,
             Err(reason) => return refuse(Rejection::Strategy { reason: format!("{reason:?}") }),
         }
         let changed = |now: i128, before: i128| now.checked_sub(before).ok_or(MathError::Overflow);
-        let paid = changed(have, balance(&draft.account(keeper), debt))?;
-        let got = changed(balance(&draft.account(keeper), collateral), owned)?;
+        let paid = changed(have, draft.balance(keeper, debt))?;
+        let got = changed(draft.balance(keeper, collateral), owned)?;
         if debt != collateral && (paid > repay.get() || got < at_least.get().max(0)) {
             return Err(super::StepError::Contract(
                 "a keeper paid more than it bid, or got less than it asked",
             ));
         }
         self.require_health(draft, keeper, Level::Initial)?;
-        let seized = changed(before, balance(&draft.account(group), collateral))?;
+        let seized = changed(before, draft.balance(group, collateral))?;
         let value = self.worth(draft, collateral, Amount::new(seized))?;
         self.forced(draft, value)?;
         let action = Action::Seize { group, asset: collateral, amount: Amount::new(seized), value };
