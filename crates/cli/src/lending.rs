@@ -2,14 +2,15 @@
 
 use cofferdam_core::Decimal;
 use cofferdam_market_sim::lending::{LendingOutcome, LendingScenario, LendingVariant, run_lending, variants};
-use cofferdam_market_sim::study::{Progress, Study, StudyError};
+use cofferdam_market_sim::study::{Progress, Study, StudyError, spread};
 use cofferdam_stack::StackConfig;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-/// A variant and what came of it; the base is the first.
-pub(crate) type Lent = (LendingVariant, LendingOutcome);
+/// A variant and what came of it, one outcome per seed; the base is the first.
+pub(crate) type Lent = (LendingVariant, Vec<LendingOutcome>);
 
-/// Runs all variants on two or more threads; `None` when the scenario has no lending.
+/// Runs all variants with every seed of the scenario; `None` when it has no lending. A seed names the draw of the borrowers:
+/// keepers and suppliers follow rules and draw nothing.
 pub(crate) fn run(study: &Study, progress: &dyn Progress) -> Result<Option<Vec<Lent>>, StudyError> {
     let p = &study.prepared;
     let Some(config) = &p.scenario.lending else { return Ok(None) };
@@ -22,43 +23,98 @@ pub(crate) fn run(study: &Study, progress: &dyn Progress) -> Result<Option<Vec<L
     };
     let all = variants(&base, &p.minutes);
     let file = p.folder.join(&config.stack);
-    progress.begin("lending on the same path", all.len());
-    study
-        .parallel(&all, progress, |v| {
-            let built = StackConfig::load(&file)?.build()?;
-            let outcome = run_lending(&p.minutes, built.stack, &v.scenario, &mut ())?;
-            Ok((v.clone(), outcome))
-        })
-        .map(Some)
+    let seeds = &p.scenario.seeds;
+    let jobs: Vec<LendingScenario> = all
+        .iter()
+        .flat_map(|v| seeds.iter().map(|seed| LendingScenario { seed: *seed, ..v.scenario.clone() }))
+        .collect();
+    progress.begin("lending on the same path", jobs.len());
+    let outcomes = study.parallel(&jobs, progress, |scenario| {
+        let built = StackConfig::load(&file)?.build()?;
+        Ok(run_lending(&p.minutes, built.stack, scenario, &mut ())?)
+    })?;
+    let mut outcomes = outcomes.into_iter();
+    Ok(Some(all.into_iter().map(|v| (v, outcomes.by_ref().take(seeds.len()).collect())).collect()))
 }
 
-fn usd(atoms: i128) -> String {
-    Decimal::from_units(atoms, -6).to_string()
-}
-
-/// The part of `summary.json`.
+/// The part of `summary.json`: the median over seeds of every measure, and p5 and p95 beside it.
 pub(crate) fn summary(lent: &[Lent]) -> Value {
     lent.iter()
-        .map(|(v, o)| {
-            let t = &o.totals;
-            json!({
-                "name": v.name,
-                "what": v.what,
-                "liquidations": t.liquidations.to_string(),
-                "borrowers_liquidated": o.borrowers_liquidated,
-                "repaid_usd": usd(t.repaid),
-                "seized_usd": usd(t.seized_value),
-                "bonus_usd": usd(t.bonus),
-                "bad_debt_usd": usd(t.bad_debt),
-                "insurance_drawn_usd": usd(t.insured),
-                "written_down_usd": usd(t.written_down),
-                "interest_usd": usd(t.interest),
-                "deficit_left_usd": usd(o.deficit_left),
-                "utilisation_max": o.utilisation_max,
-                "supplier_growth": o.pool_end.growth_since(&o.pool_start),
-                "books_checked": o.books_checked,
-                "state_hash": o.state_hash,
-            })
+        .map(|(v, of_seeds)| {
+            let mut entry = Map::new();
+            entry.insert("name".into(), v.name.into());
+            entry.insert("what".into(), v.what.into());
+            entry.insert("seeds".into(), of_seeds.len().into());
+            for (name, print, of) in MEASURES {
+                let [median, p5, p95] =
+                    spread(of_seeds.iter().map(of).collect()).unwrap_or_default().map(print);
+                entry.insert(name.into(), median);
+                entry.insert(format!("{name}_range"), json!([p5, p95]));
+            }
+            let hashes: Vec<&str> = of_seeds.iter().map(|o| o.state_hash.as_str()).collect();
+            entry.insert("state_hashes".into(), hashes.into());
+            Value::Object(entry)
         })
         .collect()
+}
+
+/// A measure of a run: its name, how it is written, and where it is found, as a whole number.
+type Measure = (&'static str, fn(i128) -> Value, fn(&LendingOutcome) -> i128);
+
+const MEASURES: [Measure; 13] = [
+    ("liquidations", |n| n.to_string().into(), |o| o.totals.liquidations),
+    ("borrowers_liquidated", |n| json!(n as u64), |o| i128::from(o.borrowers_liquidated)),
+    ("repaid_usd", usd, |o| o.totals.repaid),
+    ("seized_usd", usd, |o| o.totals.seized_value),
+    ("bonus_usd", usd, |o| o.totals.bonus),
+    ("bad_debt_usd", usd, |o| o.totals.bad_debt),
+    ("insurance_drawn_usd", usd, |o| o.totals.insured),
+    ("written_down_usd", usd, |o| o.totals.written_down),
+    ("interest_usd", usd, |o| o.totals.interest),
+    ("deficit_left_usd", usd, |o| o.deficit_left),
+    ("utilisation_max", ratio, |o| billionths(o.utilisation_max)),
+    ("supplier_growth", ratio, |o| billionths(o.pool_end.growth_since(&o.pool_start))),
+    ("books_checked", |n| json!(n as u64), |o| i128::from(o.books_checked)),
+];
+
+fn usd(atoms: i128) -> Value {
+    Decimal::from_units(atoms, -6).to_string().into()
+}
+
+fn ratio(billionths: i128) -> Value {
+    json!(billionths as f64 / 1e9)
+}
+
+fn billionths(ratio: f64) -> i128 {
+    (ratio * 1e9).round() as i128
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cofferdam_market_sim::data::Minutes;
+    use cofferdam_market_sim::lending::LendingTotals;
+
+    #[test]
+    fn every_measure_is_a_median_with_its_range() {
+        let of = |bad_debt: i128, utilisation_max: f64| LendingOutcome {
+            totals: LendingTotals { bad_debt, ..LendingTotals::default() },
+            utilisation_max,
+            state_hash: format!("{bad_debt:02x}"),
+            ..LendingOutcome::default()
+        };
+        let base = variants(&LendingScenario::default(), &Minutes::default()).swap_remove(0);
+        let said = summary(&[(base, vec![of(3_000_000, 0.5), of(1, 0.75), of(2_500_000, 0.25)])]);
+        for (name, want) in [
+            ("seeds", json!(3)),
+            ("bad_debt_usd", json!("2.5")),
+            ("bad_debt_usd_range", json!(["0.000001", "3"])),
+            ("utilisation_max", json!(0.5)),
+            ("utilisation_max_range", json!([0.25, 0.75])),
+            ("repaid_usd_range", json!(["0", "0"])),
+            ("state_hashes", json!(["2dc6c0", "01", "2625a0"])),
+        ] {
+            assert_eq!(said[0][name], want, "{name}");
+        }
+    }
 }

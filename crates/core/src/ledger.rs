@@ -3,7 +3,6 @@
 //! no goodwill.
 
 use crate::{AssetId, AuctionId, GroupId, LayerId, MarketId, PoolId, Quanta};
-use alloc::collections::BTreeMap;
 use core::fmt;
 
 /// Who holds something.
@@ -117,18 +116,24 @@ impl core::error::Error for Unbalanced {}
 
 /// Whether postings sum to zero per item, in units and in cost (INV-1, INV-2). A sum that overflows is unbalanced.
 pub fn check_balanced(postings: &[Posting]) -> Result<(), Unbalanced> {
-    let mut sums: BTreeMap<Item, (i128, i128)> = BTreeMap::new();
-    for p in postings {
-        let (units, cost) = sums.entry(p.item).or_default();
-        match (units.checked_add(p.units), cost.checked_add(p.cost.get())) {
-            (Some(u), Some(c)) => (*units, *cost) = (u, c),
-            _ => return Err(Unbalanced { item: p.item, units: i128::MAX, cost: i128::MAX }),
+    let mut unbalanced: Option<Unbalanced> = None;
+    for (i, first) in postings.iter().enumerate() {
+        let item = first.item;
+        if postings.iter().take(i).any(|p| p.item == item) {
+            continue; // summed already; one fact moves few items, so this finds one of the first
+        }
+        let (mut units, mut cost) = (0_i128, 0_i128);
+        for p in postings.iter().skip(i).filter(|p| p.item == item) {
+            match (units.checked_add(p.units), cost.checked_add(p.cost.get())) {
+                (Some(u), Some(c)) => (units, cost) = (u, c),
+                _ => return Err(Unbalanced { item, units: i128::MAX, cost: i128::MAX }),
+            }
+        }
+        if (units, cost) != (0, 0) && unbalanced.is_none_or(|u| item < u.item) {
+            unbalanced = Some(Unbalanced { item, units, cost });
         }
     }
-    match sums.into_iter().find(|(_, sum)| *sum != (0, 0)) {
-        Some((item, (units, cost))) => Err(Unbalanced { item, units, cost }),
-        None => Ok(()),
-    }
+    unbalanced.map_or(Ok(()), Err)
 }
 
 #[cfg(feature = "serde")]
@@ -145,6 +150,37 @@ pub(crate) mod units {
             String::deserialize(d)?.parse().map_err(D::Error::custom)
         } else {
             i128::deserialize(d)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn balance_is_asked_per_item_in_units_and_in_cost() {
+        let of = |rows: &[(Item, i128, i128)]| -> alloc::vec::Vec<Posting> {
+            let posting = |(i, (item, units, cost)): (usize, &(Item, i128, i128))| Posting {
+                holder: Holder::Group(GroupId(u32::try_from(i).unwrap())),
+                item: *item,
+                units: *units,
+                cost: Quanta::new(*cost),
+            };
+            rows.iter().enumerate().map(posting).collect()
+        };
+        let (usd, eth) = (Item::Asset(AssetId(0)), Item::Asset(AssetId(1)));
+        let perp = Item::Position(MarketId(0));
+        for (rows, want) in [
+            (&[][..], Ok(())),
+            (&[(usd, 5, 0), (perp, 3, 70), (usd, -2, 0), (perp, -3, -70), (usd, -3, 0)], Ok(())),
+            (&[(usd, 5, 0), (eth, -5, 0)], Err((usd, 5, 0))),
+            (&[(perp, 1, 9), (eth, 1, 0), (perp, -1, -8), (eth, 1, 0)], Err((eth, 2, 0))),
+            (&[(perp, 1, 9), (perp, -1, -8)], Err((perp, 0, 1))),
+            (&[(usd, i128::MAX, 0), (usd, 1, 0)], Err((usd, i128::MAX, i128::MAX))),
+        ] {
+            let want = want.map_err(|(item, units, cost)| Unbalanced { item, units, cost });
+            assert_eq!(check_balanced(&of(rows)), want, "{rows:?}");
         }
     }
 }

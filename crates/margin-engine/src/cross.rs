@@ -350,6 +350,19 @@ impl<'a> Held<'a> {
         Ok(Basic { maintenance, initial, notional: notional.get() })
     }
 
+    /// What a level reads of [`Held::basic`]: where it derives from maintenance alone, nobody asks for the initial requirement.
+    fn basic_at(&self, price: Ticks, level: Level) -> Result<Basic, MarginError> {
+        if !matches!(level, Level::Backstop | Level::Maintenance) {
+            return self.basic(price);
+        }
+        let lots = self.position.lots;
+        let notional = self.market.scale.absolute_notional(lots, price)?;
+        let market = marked(&self.market, price);
+        let required = self.terms.requirement.required(Stage::Maintenance, &market, lots, notional)?;
+        let maintenance = required.positive_part().get();
+        Ok(Basic { maintenance, initial: maintenance, notional: notional.get() })
+    }
+
     /// What a profit or loss counts for at a level, in quanta of the numeraire, rounded down.
     pub(crate) fn support(&self, profit: i128, level: Level) -> Result<i128, MathError> {
         let weight = if profit > 0 { self.terms.gain.at(level) } else { Ppb::ONE };
@@ -382,7 +395,7 @@ impl<'a> Held<'a> {
         level: Level,
     ) -> Result<(i128, i128), MarginError> {
         let support = self.support(self.profit(price)?, level)?;
-        Ok((support, self.demand(model, self.basic(price)?, level)?))
+        Ok((support, self.demand(model, self.basic_at(price, level)?, level)?))
     }
 
     /// Profit or loss at a price without haircut, at the mid price of the settlement asset, rounded down.

@@ -16,13 +16,16 @@ use crate::{Coordinate, CrossMargin, MarginError, SafeRange};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use cofferdam_core::{
-    AssetId, GroupView, Level, Lots, MathError, Ppb, PriceView, Rounding, Ticks, World, wide,
+    AssetId, GroupView, Level, Lots, MathError, Ppb, PriceView, Quanta, Rounding, Ticks, World, wide,
 };
 
 /// Quanta kept back from each share: more than what the roundings inside one valuation can make up.
 const MARGIN: i128 = 8;
 /// One part in so many of the slack goes to the slow coordinates.
 const SLOW: i128 = 64;
+
+/// Room for the ranges of one position in one settlement asset: what most groups are.
+const RANGES: usize = 4;
 
 /// What one asset's price and index move.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,7 +52,7 @@ impl CrossMargin {
             positions.push(Held::new(self, world, p)?);
         }
         let assets = exposures(group, &positions)?;
-        let mut work = Work { model: self, world, level, ranges: Vec::new() };
+        let mut work = Work { model: self, world, level, ranges: Vec::with_capacity(RANGES) };
         if line.slack() < 0 {
             work.empty(&positions, &assets);
             return Ok(work.ranges);
@@ -159,12 +162,12 @@ impl Work<'_> {
             let ratio = Ratio::of_asset(view.scale, view.price.high, Ppb::ONE)?;
             let mut weight = ratio.apply(add(add(e.balance, e.owed)?, e.indexed)?, Rounding::Up)?;
             for p in positions.iter().filter(|p| p.settlement.id == *id) {
-                weight = add(weight, converted(p, p.basic(p.adverse())?.notional)?)?;
+                weight = add(weight, converted(p, notional(p)?)?)?;
             }
             weights.push(weight);
         }
         for p in positions {
-            weights.push(converted(p, p.basic(p.adverse())?.notional)?.max(1));
+            weights.push(converted(p, notional(p)?)?.max(1));
         }
         Ok(weights)
     }
@@ -345,6 +348,10 @@ impl Work<'_> {
     }
 }
 
+fn notional(held: &Held<'_>) -> Result<i128, MathError> {
+    held.market.scale.absolute_notional(held.position.lots, held.adverse()).map(Quanta::get)
+}
+
 fn own(held: &Held<'_>, model: &CrossMargin, level: Level) -> Result<i128, MarginError> {
     let (support, demand) = held.at(model, held.adverse(), level)?;
     Ok(support.checked_sub(demand).ok_or(MathError::Overflow)?)
@@ -374,17 +381,57 @@ fn reach(limit: i64, guess: i64, safe: impl Fn(i64) -> bool) -> i64 {
     if safe(limit) {
         return limit;
     }
-    let (mut good, mut bad) = (0_i64, limit);
-    let mut probe = guess.clamp(1, limit);
-    while probe < bad && safe(probe) {
-        good = probe;
-        probe = probe.saturating_mul(2);
-    }
-    bad = bad.min(probe);
+    let (mut good, mut bad) = edge(limit, guess.clamp(1, limit), &safe);
     // good < bad, and `bad` is not safe; halves until the gap is small against what is safe
     while bad.saturating_sub(good) > (good >> 7).max(1) {
         let middle = good.midpoint(bad);
         if safe(middle) { good = middle } else { bad = middle }
     }
     good
+}
+
+/// A safe distance and one beyond it that is not: searched from a guess, which is usually near, in growing steps towards the edge.
+fn edge(limit: i64, guess: i64, safe: &impl Fn(i64) -> bool) -> (i64, i64) {
+    let mut step = (guess >> 6).max(1);
+    if guess < limit && safe(guess) {
+        let (mut good, mut probe) = (guess, guess.saturating_add(step));
+        while probe < limit && safe(probe) {
+            good = probe;
+            step = step.saturating_mul(2);
+            probe = probe.saturating_add(step);
+        }
+        return (good, probe.min(limit));
+    }
+    let (mut bad, mut probe) = (guess, guess.saturating_sub(step));
+    while probe > 0 && !safe(probe) {
+        bad = probe;
+        step = step.saturating_mul(2);
+        probe = probe.saturating_sub(step);
+    }
+    (probe.max(0), bad)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // whatever the guess, the distance found is safe and at most 1/128 short of the last that is
+    #[test]
+    fn a_reach_is_safe_and_close_to_the_edge() {
+        let edges = [0, 1, 2, 3, 63, 64, 127, 1_000, 999_999, 1 << 40, i64::MAX >> 1];
+        let guesses = [1, 2, 64, 1_000, 1_000_000, 1 << 40, i64::MAX];
+        for last in edges {
+            for guess in guesses.into_iter().chain([last, last - 1, last + 1, last / 2, last / 64 * 65]) {
+                for limit in
+                    [last.saturating_add(1), last.saturating_mul(3).saturating_add(5), i64::MAX, last]
+                {
+                    let found = reach(limit, guess, |d| d <= last);
+                    assert!(
+                        found <= last && last - found <= (found >> 7).max(1),
+                        "{last} {guess} {limit}: {found}"
+                    );
+                }
+            }
+        }
+    }
 }

@@ -126,7 +126,11 @@ impl Requirement for Tiered {
         let mut most: i128 = 0;
         for piece in self.table(stage) {
             let share = notional.get().checked_mul(i128::from(piece.rate.0)).ok_or(MathError::Overflow)?;
-            most = most.max(share.checked_sub(piece.deduction).ok_or(MathError::Overflow)?);
+            let asked = share.checked_sub(piece.deduction).ok_or(MathError::Overflow)?;
+            if asked < most {
+                break; // the notional lies below this bracket; those above it ask even less
+            }
+            most = asked;
         }
         Ok(billionths_up(most).map(Quanta::new)?)
     }
@@ -137,5 +141,54 @@ impl Requirement for Tiered {
 
     fn reads(&self, _: Stage) -> Reads {
         Reads::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cofferdam_core::{AssetId, FundingIndex, MarketId, MarketScale, PriceView, Ticks};
+
+    // ending early at the first piece that asks less finds the largest of all pieces
+    #[test]
+    fn the_largest_of_all_pieces_is_found() {
+        let tier = |(lower, maintenance, initial)| Tier {
+            lower: Quanta::new(lower),
+            maintenance: Ppb(maintenance),
+            initial: Ppb(initial),
+        };
+        // initial rates that stay the same from tier to tier, and a tier above all that can be held
+        let rows = [
+            (0, 4_000_000, 8_000_000),
+            (50, 5_000_000, 8_000_000),
+            (60, 6_000_000, 9_000_000),
+            (1_000_000, 500_000_000, 900_000_000),
+            (1 << 89, 999_999_999, 999_999_999),
+        ];
+        let tiered = Tiered::new(rows.map(tier).to_vec()).unwrap();
+        let market = MarketView {
+            id: MarketId(0),
+            scale: MarketScale::from_factor(1).unwrap(),
+            settlement: AssetId(0),
+            mark: PriceView::default(),
+            previous_mark: Ticks::ZERO,
+            index: PriceView::default(),
+            open_interest: Lots::ZERO,
+            funding: FundingIndex::ZERO,
+            volatility: Ppb::ZERO,
+        };
+        let around = rows.iter().flat_map(|(lower, ..)| (-2..=2).map(move |d| (lower + d).max(0)));
+        for notional in around.chain([30, 1_234_567, 1 << 80, 1 << 90]) {
+            for stage in [Stage::Maintenance, Stage::Initial] {
+                let of = |p: &Piece| notional * i128::from(p.rate.0) - p.deduction;
+                let most = tiered.table(stage).iter().map(of).max().unwrap();
+                let asked = tiered.required(stage, &market, Lots::ZERO, Quanta::new(notional));
+                assert_eq!(
+                    asked.unwrap(),
+                    billionths_up(most).map(Quanta::new).unwrap(),
+                    "{notional} {stage:?}"
+                );
+            }
+        }
     }
 }

@@ -3,15 +3,17 @@
 
 use crate::{
     Alarm, Answer, Draw, Effect, Fact, InputId, LayerState, Order, Reason, Work, WorkKey,
+    decide::{balance, position},
     state::{Head, State},
     store::{EvolveError, Holding, Store, apply},
 };
 use cofferdam_core::{
-    Amount, AssetId, AssetView, DrawId, GroupId, Holder, House, Instrument, Item, LayerId, Lots, MarketId,
-    MarketView, MathError, Memory, MemoryStore, Millis, OrderId, Posting, Quanta, Quote, Scope, Slot,
-    SourceId, World, Writes,
+    Amount, AssetId, AssetView, DrawId, FundingIndex, GroupId, Holder, House, Instrument, Item, LayerId,
+    Lots, MarketId, MarketView, MathError, Memory, MemoryStore, Millis, OrderId, Posting, Quanta, Quote,
+    Scope, Slot, SourceId, World, Writes,
 };
-use cofferdam_margin_engine::{Account, Book, BookError};
+use cofferdam_margin_engine::{Account, Book, BookError, Holdings, MarginError, Position};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// What a step decided: facts to apply, effects to send, the answer to give.
@@ -91,6 +93,40 @@ impl<'s> Draft<'s> {
         self.state
     }
 
+    /// What a group holds.
+    pub(crate) fn account(&self, group: GroupId) -> Cow<'_, Account> {
+        self.accounts.get(&group).map_or_else(|| Cow::Owned(self.state.book.load(group)), Cow::Borrowed)
+    }
+
+    /// A group's position, without the account around it.
+    pub(crate) fn held(&self, group: GroupId, market: MarketId) -> Option<Position> {
+        match self.accounts.get(&group) {
+            Some(account) => account.positions().iter().find(|p| p.market == market).copied(),
+            None => self.state.book.position(group, market),
+        }
+    }
+
+    /// A group's position: lots and their cost.
+    pub(crate) fn position(&self, group: GroupId, market: MarketId) -> (Lots, Quanta) {
+        self.held(group, market).map_or((Lots::ZERO, Quanta::ZERO), |p| (p.lots, p.cost))
+    }
+
+    /// A group's balance in an asset, in atoms.
+    pub(crate) fn balance(&self, group: GroupId, asset: AssetId) -> i128 {
+        match self.accounts.get(&group) {
+            Some(account) => balance(account, asset),
+            None => self.state.book.balance(group, asset).get(),
+        }
+    }
+
+    /// What a group holds at this moment, funding and interest to now.
+    pub(crate) fn view(&self, group: GroupId, into: &mut Holdings) -> Result<(), MarginError> {
+        match self.accounts.get(&group) {
+            Some(account) => account.view(self, into),
+            None => self.state.book.view(group, self, into),
+        }
+    }
+
     pub(crate) fn quotes(&self, instrument: Instrument) -> &[Quote] {
         self.quotes.get(&instrument).or_else(|| self.state.quotes.get(&instrument)).map_or(&[], Vec::as_slice)
     }
@@ -158,7 +194,7 @@ impl<'s> Draft<'s> {
 
     pub(crate) fn cash(&self, holder: Holder, asset: AssetId) -> i128 {
         match holder {
-            Holder::Group(g) => crate::decide::balance(&self.account(g), asset),
+            Holder::Group(g) => self.balance(g, asset),
             _ => self.holding(holder, Item::Asset(asset)).units,
         }
     }
@@ -213,33 +249,39 @@ impl Store for Draft<'_> {
     fn head(&self) -> &Head {
         &self.head
     }
-    fn set_head(&mut self, head: Head) {
-        self.head = head;
+    fn head_mut(&mut self) -> &mut Head {
+        &mut self.head
     }
-    fn account(&self, group: GroupId) -> Account {
-        self.accounts.get(&group).cloned().unwrap_or_else(|| self.state.book.load(group))
+    fn lots(&self, group: GroupId, market: MarketId) -> Lots {
+        self.position(group, market).0
     }
     // refuses what the book would refuse: a fact that applies to the draft applies to the state
-    fn set_account(&mut self, group: GroupId, account: Account) -> Result<(), BookError> {
+    fn post_group(
+        &mut self,
+        group: GroupId,
+        p: &Posting,
+        funding_now: FundingIndex,
+    ) -> Result<(), BookError> {
         if group.0 >= Book::GROUPS_LIMIT {
             return Err(BookError::GroupOutOfRange { group, limit: Book::GROUPS_LIMIT });
         }
-        let before = self.account(group);
-        let mut interest: BTreeMap<MarketId, (Lots, Lots)> = BTreeMap::new();
-        for p in before.positions() {
-            let (long, short) = self.interest(p.market);
-            let without = (long.try_sub(p.lots.positive_part())?, short.try_sub(short_part(p.lots)?)?);
-            interest.insert(p.market, without);
-        }
-        let mut cost = Quanta::ZERO;
-        for p in account.positions() {
-            let (long, short) = interest.get(&p.market).copied().unwrap_or_else(|| self.interest(p.market));
-            let with = (long.try_add(p.lots.positive_part())?, short.try_add(short_part(p.lots)?)?);
-            interest.insert(p.market, with);
-            cost = cost.try_add(p.cost)?;
-        }
-        self.interest.extend(interest);
-        self.accounts.insert(group, account);
+        let state = self.state;
+        let sums = match p.item {
+            Item::Position(market) => Some((market, self.interest(market))),
+            _ => None,
+        };
+        let account = self.accounts.entry(group).or_insert_with(|| state.book.load(group));
+        let Some((market, (long, short))) = sums else {
+            return account.apply(p.item, p.units, p.cost, funding_now);
+        };
+        let costs = account.positions().iter().try_fold(Quanta::ZERO, |sum, p| sum.try_add(p.cost))?;
+        let (before, cost) = position(account, market);
+        account.apply(p.item, p.units, p.cost, funding_now)?;
+        let (after, new_cost) = position(account, market);
+        costs.try_sub(cost)?.try_add(new_cost)?;
+        let long = long.try_sub(before.positive_part())?.try_add(after.positive_part())?;
+        let short = short.try_sub(short_part(before)?)?.try_add(short_part(after)?)?;
+        self.interest.insert(market, (long, short));
         Ok(())
     }
     fn holding(&self, holder: Holder, item: Item) -> Holding {

@@ -5,13 +5,14 @@ use crate::{
     store::{EvolveError, Holding, Store, apply},
 };
 use cofferdam_core::{
-    AssetId, AssetView, At, DrawId, EventId, GroupId, Holder, Instrument, Item, LayerId, MapMemory, MarketId,
-    MarketView, MemoryStore, Millis, OrderId, Quanta, Quote, Scope, Slot, SourceId, World,
+    AssetId, AssetView, At, DrawId, EventId, FundingIndex, GroupId, Holder, Instrument, Item, LayerId, Lots,
+    MapMemory, MarketId, MarketView, MemoryStore, Millis, OrderId, Posting, Quanta, Quote, Scope, Slot,
+    SourceId, World,
 };
-use cofferdam_margin_engine::{Account, Book, BookError};
+use cofferdam_margin_engine::{Book, BookError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// How many answers per source are kept for duplicates.
 pub(crate) const ANSWERS_KEPT: usize = 64;
@@ -60,7 +61,7 @@ pub struct Head {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Source {
     pub(crate) last: u64,
-    pub(crate) answers: Vec<(u64, Answer)>,
+    pub(crate) answers: VecDeque<(u64, Answer)>,
 }
 
 /// The state of a stack.
@@ -264,14 +265,19 @@ impl Store for State {
     fn head(&self) -> &Head {
         &self.head
     }
-    fn set_head(&mut self, head: Head) {
-        self.head = head;
+    fn head_mut(&mut self) -> &mut Head {
+        &mut self.head
     }
-    fn account(&self, group: GroupId) -> Account {
-        self.book.load(group)
+    fn lots(&self, group: GroupId, market: MarketId) -> Lots {
+        self.book.position(group, market).map_or(Lots::ZERO, |p| p.lots)
     }
-    fn set_account(&mut self, group: GroupId, account: Account) -> Result<(), BookError> {
-        self.book.store(group, &account)
+    fn post_group(
+        &mut self,
+        group: GroupId,
+        p: &Posting,
+        funding_now: FundingIndex,
+    ) -> Result<(), BookError> {
+        self.book.post(group, p.item, p.units, p.cost, funding_now)
     }
     fn holding(&self, holder: Holder, item: Item) -> Holding {
         Self::holding(self, holder, item)
@@ -366,8 +372,8 @@ impl Store for State {
         let source = self.sources.entry(id.source).or_default();
         source.last = source.last.max(id.number);
         if source.answers.len() >= ANSWERS_KEPT {
-            source.answers.remove(0);
+            source.answers.pop_front();
         }
-        source.answers.push((id.number, answer.clone()));
+        source.answers.push_back((id.number, answer.clone()));
     }
 }

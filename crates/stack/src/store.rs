@@ -6,11 +6,11 @@ use crate::{
     state::{EventState, Head},
 };
 use cofferdam_core::{
-    Amount, AssetId, AssetView, DrawId, GroupId, Holder, Instrument, Item, LayerId, Lots, MarketId,
-    MarketView, MathError, Millis, OrderId, Posting, PriceRole, Quanta, Quote, Scope, Slot, SourceId,
-    Unbalanced, check_balanced,
+    Amount, AssetId, AssetView, DrawId, FundingIndex, GroupId, Holder, Instrument, Item, LayerId, Lots,
+    MarketId, MarketView, MathError, Millis, OrderId, Posting, PriceRole, Quanta, Quote, Scope, Slot,
+    SourceId, Unbalanced, check_balanced,
 };
-use cofferdam_margin_engine::{Account, BookError};
+use cofferdam_margin_engine::BookError;
 
 /// Why a fact cannot be applied. From `decide` it never happens; from a journal it means that the journal is not ours.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,9 +72,12 @@ mod units {
 /// Reading and writing the parts of a state.
 pub(crate) trait Store {
     fn head(&self) -> &Head;
-    fn set_head(&mut self, head: Head);
-    fn account(&self, group: GroupId) -> Account;
-    fn set_account(&mut self, group: GroupId, account: Account) -> Result<(), BookError>;
+    fn head_mut(&mut self) -> &mut Head;
+    /// Lots of a group's position.
+    fn lots(&self, group: GroupId, market: MarketId) -> Lots;
+    /// Adds a posting to a margin group. On an error the store is not to be used any further.
+    fn post_group(&mut self, group: GroupId, p: &Posting, funding_now: FundingIndex)
+    -> Result<(), BookError>;
     fn holding(&self, holder: Holder, item: Item) -> Holding;
     fn set_holding(&mut self, holder: Holder, item: Item, holding: Holding);
     fn market_view(&self, id: MarketId) -> Option<&MarketView>;
@@ -98,12 +101,11 @@ pub(crate) trait Store {
 pub(crate) fn apply(store: &mut dyn Store, fact: &Fact) -> Result<(), EvolveError> {
     match fact {
         Fact::Input { id, at, answer } => {
-            let mut head = store.head().clone();
+            let head = store.head_mut();
             if at.time < head.at.time {
                 return Err(EvolveError::TimeBackwards { from: head.at.time, to: at.time });
             }
             head.at = *at;
-            store.set_head(head);
             store.answered(*id, answer);
         }
         Fact::Post { postings, .. } => post(store, postings)?,
@@ -126,9 +128,9 @@ pub(crate) fn apply(store: &mut dyn Store, fact: &Fact) -> Result<(), EvolveErro
         }
         Fact::Memory { slot, scope, bytes } => store.set_record(*slot, *scope, bytes.clone()),
         Fact::OrderPlaced(order) => {
-            let mut head = store.head().clone();
-            head.next_order = head.next_order.max(order.id.0.checked_add(1).ok_or(MathError::Overflow)?);
-            store.set_head(head);
+            let next = order.id.0.checked_add(1).ok_or(MathError::Overflow)?;
+            let head = store.head_mut();
+            head.next_order = head.next_order.max(next);
             store.set_order(order.id, Some(*order));
         }
         Fact::OrderFilled { id, lots, .. } => {
@@ -142,9 +144,9 @@ pub(crate) fn apply(store: &mut dyn Store, fact: &Fact) -> Result<(), EvolveErro
         Fact::Drawn(draw) => drawn(store, draw)?,
         Fact::Settled { draw, .. } => store.set_draw(*draw, None),
         Fact::WorkAdded { key, work } => {
-            let mut head = store.head().clone();
-            head.next_work = head.next_work.max(key.number.checked_add(1).ok_or(MathError::Overflow)?);
-            store.set_head(head);
+            let next = key.number.checked_add(1).ok_or(MathError::Overflow)?;
+            let head = store.head_mut();
+            head.next_work = head.next_work.max(next);
             store.set_work(*key, Some(*work));
         }
         Fact::WorkDone { key } => {
@@ -211,26 +213,19 @@ fn post(store: &mut dyn Store, postings: &[Posting]) -> Result<(), EvolveError> 
     Ok(())
 }
 
-fn lots(account: &Account, market: MarketId) -> Lots {
-    account.positions().iter().find(|p| p.market == market).map_or(Lots::ZERO, |p| p.lots)
-}
-
 fn post_group(store: &mut dyn Store, group: GroupId, p: &Posting) -> Result<(), EvolveError> {
-    let mut account = store.account(group);
-    if let Item::Position(id) = p.item {
-        let mut market = known_market(store, id)?;
-        let before = lots(&account, id);
-        account.apply(p.item, p.units, p.cost, market.funding)?;
-        // open interest is the long side: the sum of long lots over all groups (INV-8)
-        let change = lots(&account, id).positive_part().try_sub(before.positive_part())?;
-        if !change.is_zero() {
-            market.open_interest = market.open_interest.try_add(change)?;
-            store.set_market(market);
-        }
-    } else {
-        account.apply(p.item, p.units, p.cost, cofferdam_core::FundingIndex::ZERO)?;
+    let Item::Position(id) = p.item else {
+        return Ok(store.post_group(group, p, FundingIndex::ZERO)?);
+    };
+    let mut market = known_market(store, id)?;
+    let before = store.lots(group, id);
+    store.post_group(group, p, market.funding)?;
+    // open interest is the long side: the sum of long lots over all groups (INV-8)
+    let change = store.lots(group, id).positive_part().try_sub(before.positive_part())?;
+    if !change.is_zero() {
+        market.open_interest = market.open_interest.try_add(change)?;
+        store.set_market(market);
     }
-    store.set_account(group, account)?;
     Ok(())
 }
 
@@ -242,9 +237,9 @@ fn drawn(store: &mut dyn Store, draw: &Draw) -> Result<(), EvolveError> {
         if layer.event == draw.event { layer.drawn_event.try_add(draw.value)? } else { draw.value };
     layer.event = draw.event;
     store.set_layer(layer);
-    let mut head = store.head().clone();
-    head.next_draw = head.next_draw.max(draw.id.0.checked_add(1).ok_or(MathError::Overflow)?);
-    store.set_head(head);
+    let next = draw.id.0.checked_add(1).ok_or(MathError::Overflow)?;
+    let head = store.head_mut();
+    head.next_draw = head.next_draw.max(next);
     if !draw.paid {
         store.set_draw(draw.id, Some(*draw));
     }
@@ -286,6 +281,6 @@ fn event(store: &mut dyn Store, mark: EventMark) -> Result<(), EvolveError> {
         }
         EventMark::Tripped { .. } => {}
     }
-    store.set_head(head);
+    *store.head_mut() = head;
     Ok(())
 }

@@ -70,24 +70,23 @@ impl Watch {
     }
 
     fn refresh(&mut self, stack: &RiskStack, state: &State, group: GroupId, holdings: &mut Holdings) {
-        self.forget(group);
-        let account = state.book().load(group);
-        let owing = account.balances().iter().any(|b| b.amount.is_negative());
-        if account.positions().is_empty() && account.debts().is_empty() && !owing {
+        let mut boxed = self.forget(group);
+        let seen = state.book().view(group, state, holdings);
+        let view = holdings.group(group);
+        let owing = view.balances.iter().any(|b| b.amount.is_negative());
+        if seen.is_ok() && view.positions.is_empty() && view.debts.is_empty() && !owing {
             return;
         }
-        let ranges = account
-            .view(state, holdings)
-            .and_then(|()| stack.parts.margin.safe_ranges(&holdings.group(group), state, Level::Maintenance));
+        let ranges = seen.and_then(|()| stack.parts.margin.safe_ranges(&view, state, Level::Maintenance));
         let Ok(ranges) = ranges else {
             self.exposed.insert(group); // no price: named until there is one
             return;
         };
-        let ranges: Vec<Bounds> = ranges.iter().flat_map(|r| bounds(state, r)).flatten().collect();
-        if ranges.iter().any(|r| outside(state, r)) {
+        boxed.extend(ranges.iter().flat_map(|r| bounds(state, r)).flatten());
+        if boxed.iter().any(|r| outside(state, r)) {
             self.exposed.insert(group);
         }
-        for r in &ranges {
+        for r in &boxed {
             let side = self.sides.entry(r.key).or_default();
             if r.low != i128::MIN {
                 side.lows.insert((r.low, group));
@@ -96,17 +95,23 @@ impl Watch {
                 side.highs.insert((r.high, group));
             }
         }
-        self.ranges.insert(group, ranges);
+        self.ranges.insert(group, boxed);
     }
 
-    fn forget(&mut self, group: GroupId) {
+    /// Takes a group out. Gives back the list that held its box, empty, so that the next one needs no room of its own.
+    fn forget(&mut self, group: GroupId) -> Vec<Bounds> {
         self.exposed.remove(&group);
-        for r in self.ranges.remove(&group).unwrap_or_default() {
-            if let Some(side) = self.sides.get_mut(&r.key) {
+        let mut boxed = self.ranges.remove(&group).unwrap_or_default();
+        for r in boxed.drain(..) {
+            let Some(side) = self.sides.get_mut(&r.key) else { continue };
+            if r.low != i128::MIN {
                 side.lows.remove(&(r.low, group));
+            }
+            if r.high != i128::MAX {
                 side.highs.remove(&(r.high, group));
             }
         }
+        boxed
     }
 
     /// Groups whose box the state has left, and those below already.

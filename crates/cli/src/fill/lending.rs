@@ -2,14 +2,14 @@
 
 use super::Filling;
 use super::waterfall::waterfall;
-use super::words::{count, exact, line, millionths, money, pass, seconds};
+use super::words::{count, exact, line, median, money, money_spread, pass, seconds};
 use crate::report::text::{fixed, percent};
 use crate::report::{
-    Card, FloatSpread, Lending, LendingBar, MoneySpread, Status, VariantRow, Variants, VerdictLine, Waterfall,
+    Card, FloatSpread, Lending, LendingBar, Status, VariantRow, Variants, VerdictLine, Waterfall,
 };
 use cofferdam_market_sim::data::Minutes;
 use cofferdam_market_sim::lending::{LendingOutcome, LendingVariant};
-use cofferdam_market_sim::study::usd;
+use cofferdam_market_sim::study::{spread, usd};
 
 /// Atoms of the collateral: 18 decimals.
 const COLLATERAL_EXPONENT: i32 = -18;
@@ -17,17 +17,18 @@ const COLLATERAL_EXPONENT: i32 = -18;
 /// The lending runs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LendingPart<'a> {
-    /// Each variant and what it left; the first is the one that the others are compared with.
-    pub(crate) runs: &'a [(LendingVariant, LendingOutcome)],
+    /// Each variant and what it left per seed; the first is the one that the others are compared with.
+    pub(crate) runs: &'a [(LendingVariant, Vec<LendingOutcome>)],
     /// Names of the insurance layers, as the stack file gives them.
     pub(crate) layers: &'a [String],
 }
 
 pub(super) fn lending(f: &Filling<'_>, part: &LendingPart<'_>) -> Lending {
-    let Some((base, outcome)) = part.runs.first() else { return Lending::default() };
+    let Some((base, of_seeds)) = part.runs.first() else { return Lending::default() };
+    let Some(outcome) = of_seeds.first() else { return Lending::default() };
     let minutes = &f.study.prepared.minutes;
     Lending {
-        what_ran: what_ran(base),
+        what_ran: what_ran(base, of_seeds.len()),
         cards: cards(outcome),
         verdicts: verdicts(part),
         unit: "ETH".to_owned(),
@@ -44,7 +45,7 @@ pub(super) fn lending(f: &Filling<'_>, part: &LendingPart<'_>) -> Lending {
     }
 }
 
-fn what_ran(v: &LendingVariant) -> Vec<String> {
+fn what_ran(v: &LendingVariant, seeds: usize) -> Vec<String> {
     let s = &v.scenario;
     let [low, mode, high] = s.opening_ltv;
     vec![
@@ -63,6 +64,14 @@ fn what_ran(v: &LendingVariant) -> Vec<String> {
         "Only the prices are real here: borrowers, suppliers, keepers and the fund are assumed, of the order of the largest pools of \
          that month."
             .to_owned(),
+        format!(
+            "A seed draws the borrowers: when they open, how much and how close to the limit. Keepers and suppliers draw nothing. The \
+             table of variants and the checks are over {} of them; cards, chart and who paid show the first seed.",
+            match seeds {
+                1 => "one".to_owned(),
+                n => format!("{n}"),
+            }
+        ),
     ]
 }
 
@@ -109,7 +118,7 @@ fn cards(o: &LendingOutcome) -> Vec<Card> {
 }
 
 fn verdicts(part: &LendingPart<'_>) -> Vec<VerdictLine> {
-    let all = || part.runs.iter().map(|(v, o)| (v.name, o));
+    let all = || part.runs.iter().flat_map(|(v, of_seeds)| of_seeds.iter().map(|o| (v.name, o)));
     let postings: u64 = all().map(|(_, o)| o.postings_checked).sum();
     let books: u64 = all().map(|(_, o)| o.books_checked).sum();
     let balanced =
@@ -184,32 +193,31 @@ fn row(
     minutes: &Minutes,
     part: &LendingPart<'_>,
     i: usize,
-    (v, o): &(LendingVariant, LendingOutcome),
+    (v, of_seeds): &(LendingVariant, Vec<LendingOutcome>),
 ) -> VariantRow {
-    let one = |units: i128| {
-        let text = usd(units);
-        MoneySpread { median: text.clone(), p5: text.clone(), p95: text }
-    };
-    let fall = largest_fall(minutes, o);
-    let base = part.runs.first().map(|(_, base)| base);
-    let same = base.is_some_and(|b| b.totals == o.totals && b.under_water == o.under_water);
-    let no_effect = if i > 0 && same { "Every total equals the base run's." } else { "" };
+    let over = |of: fn(&LendingOutcome) -> i128| money_spread(of_seeds.iter().map(of));
+    let middle = |of: fn(&LendingOutcome) -> u64| median(of_seeds.iter().map(of).collect()).unwrap_or(0);
+    let falls = of_seeds.iter().map(|o| (largest_fall(minutes, o) * 1e6) as i64).collect();
+    let [fall, p5, p95] = spread(falls).unwrap_or_default().map(|x| x as f64 / 1e6);
+    let base = part.runs.first().map_or(&[][..], |(_, base)| base);
+    let same = base.iter().zip(of_seeds).all(|(b, o)| b.totals == o.totals && b.under_water == o.under_water);
+    let no_effect = if i > 0 && same { "Every total of every seed equals the base run's." } else { "" };
     VariantRow {
         name: v.name.to_owned(),
         what: v.what.to_owned(),
-        seeds: 1,
-        liquidated: one(o.totals.seized_value),
-        bad_debt: one(o.totals.bad_debt),
-        insurance_drawn: one(o.totals.insured),
+        seeds: of_seeds.len() as u64,
+        liquidated: over(|o| o.totals.seized_value),
+        bad_debt: over(|o| o.totals.bad_debt),
+        insurance_drawn: over(|o| o.totals.insured),
         // nothing is paid in during the run, so the fund would have needed all of it at the start
-        insurance_needed: one(o.totals.bad_debt),
-        taken_from_winners: one(0),
+        insurance_needed: over(|o| o.totals.bad_debt),
+        taken_from_winners: over(|_| 0),
         branching_ratio: None,
-        max_drawdown: FloatSpread { median: fall, p5: fall, p95: fall },
-        events: o.events.iter().filter(|e| e.id.is_some()).count() as u64,
-        steps: o.counts.steps,
-        measures: o.counts.write_downs,
-        breaker_trips: o.counts.trips.values().sum(),
+        max_drawdown: FloatSpread { median: fall, p5, p95 },
+        events: middle(|o| o.events.iter().filter(|e| e.id.is_some()).count() as u64),
+        steps: middle(|o| o.counts.steps),
+        measures: middle(|o| o.counts.write_downs),
+        breaker_trips: middle(|o| o.counts.trips.values().sum()),
         no_effect: no_effect.to_owned(),
     }
 }
@@ -227,18 +235,16 @@ fn largest_fall(minutes: &Minutes, o: &LendingOutcome) -> f64 {
     fall
 }
 
-/// The base run, and the one with the largest bad debt.
+/// The base run, and the one with the largest bad debt; first seed.
 fn waterfalls(minutes: &Minutes, part: &LendingPart<'_>) -> Vec<Waterfall> {
     let times = &minutes.time_ms;
     let span = (times.first().copied().unwrap_or(0), times.last().copied().unwrap_or(0));
-    let of = |(v, o): &(LendingVariant, LendingOutcome)| Waterfall {
+    let runs: Vec<_> =
+        part.runs.iter().filter_map(|(v, of_seeds)| Some((v.name, of_seeds.first()?))).collect();
+    let of = |(name, o): &(&str, &LendingOutcome)| Waterfall {
         unit: "USDC".to_owned(),
-        ..waterfall(format!("lending, {}", v.name), part.layers.to_vec(), &o.events, None, span)
+        ..waterfall(format!("lending, {name}"), part.layers.to_vec(), &o.events, None, span)
     };
-    let worst = part
-        .runs
-        .iter()
-        .skip(1)
-        .max_by(|a, b| millionths(a.1.totals.bad_debt).total_cmp(&millionths(b.1.totals.bad_debt)));
-    part.runs.iter().take(1).chain(worst.filter(|(_, o)| o.totals.bad_debt > 0)).map(of).collect()
+    let worst = runs.iter().skip(1).max_by_key(|(_, o)| o.totals.bad_debt);
+    runs.iter().take(1).chain(worst.filter(|(_, o)| o.totals.bad_debt > 0)).map(of).collect()
 }

@@ -1,6 +1,6 @@
 //! A few hundred invented minutes through the whole study, and the words that depend on numbers.
 
-use super::linked::{Claim, conclusion, judge, sentence};
+use super::linked::{Claim, conclusion, judge, ratios, sentence};
 use super::*;
 use crate::report::{Status, render};
 use cofferdam_market_sim::implied::Reach;
@@ -171,7 +171,18 @@ fn a_small_study_fills_every_section() {
     assert!(data.levels.columns.iter().any(|c| c.long.iter().sum::<f64>() > 0.0));
     assert_eq!(data.variants.rows.len(), 4);
     assert_eq!(data.linked.cases.len(), 6);
-    assert!(data.linked.cases.iter().all(|c| c.independent.len() == 8));
+    for case in &data.linked.cases {
+        assert_eq!(
+            case.seeds.iter().map(|s| s.seed).collect::<Vec<_>>(),
+            [1, 2],
+            "every seed of the scenario"
+        );
+        assert!(case.seeds.iter().all(|s| s.independent.len() == 8));
+        assert!(case.seeds.iter().any(|s| s.linked == case.linked.median), "a value that occurred");
+    }
+    let liquidated = data.linked.cases.last().unwrap();
+    assert_ne!(liquidated.seeds[0].linked, liquidated.seeds[1].linked, "each seed has its own book");
+    assert!(data.depth_exit.what.contains("one seed"));
     assert_eq!(data.depth_exit.x, ["0.5", "1"]);
     assert!(data.depth_exit.cells.iter().flatten().filter(|c| c.base).count() == 1);
     let status =
@@ -228,7 +239,19 @@ fn the_claim_is_said_plainly() {
         (5_000_000, vec![0], "shows none of it"),
         (-2_000_000, vec![-1_000_000], "shows more, not less"),
     ] {
-        let said = sentence("full depth", "bad debt", linked, &shifts);
+        let said = sentence("full depth", "bad debt", &[(linked, shifts)]);
         assert!(said.contains(want), "{said}");
     }
+    let three = [(9_000_000, vec![2_000_000]), (6_000_000, vec![3_000_000]), (1_000_000, vec![4_000_000])];
+    let said = sentence("full depth", "bad debt", &three);
+    assert!(said.contains("(medians of 3 seeds): 2.00 times") && said.contains("(2 of 3 shifts"), "{said}");
+    assert!(sentence("full depth", "bad debt", &[]).contains("nothing was compared"));
+}
+
+#[test]
+fn a_ratio_compares_within_a_seed() {
+    let of = |seeds: &[(i128, Vec<i128>)]| ratios(seeds).map(|r| [r.median, r.p5, r.p95]);
+    assert_eq!(of(&[(4, vec![2]), (9, vec![3]), (5, vec![5])]), Some([2.0, 1.0, 3.0]));
+    assert_eq!(of(&[(4, vec![2]), (9, vec![0])]), None, "a median shift that shows nothing has no ratio");
+    assert_eq!(of(&[]), None);
 }

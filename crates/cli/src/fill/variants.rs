@@ -144,7 +144,7 @@ pub(super) fn tipping(f: &Filling<'_>) -> TippingMap {
     };
     let line = |j: usize| depths.iter().filter_map(|c| c.get(j)).map(cell).collect();
     TippingMap {
-        what: "Liquidated notional as a multiple of the replay's".to_owned(),
+        what: "Liquidated notional as a multiple of the replay's (one seed, the first)".to_owned(),
         x_label: "depth multiplier".to_owned(),
         x: depths.iter().map(|c| key(c).to_string()).collect(),
         y_label: "exit strength (exponent)".to_owned(),

@@ -1,9 +1,10 @@
 //! Small conversions that several sections use.
 
 use crate::report::text::{fixed, group};
-use crate::report::{LongShort, Status, VerdictLine};
+use crate::report::{LongShort, MoneySpread, Status, VerdictLine};
 use cofferdam_core::Decimal;
 use cofferdam_market_sim::implied::PerSide;
+use cofferdam_market_sim::study::{spread, usd};
 
 /// Atoms or quanta of 1e-6 as a number, for charts and sentences only.
 pub(super) fn millionths(units: i128) -> f64 {
@@ -59,4 +60,10 @@ pub(super) fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 pub(super) fn median<T: Ord + Copy>(mut values: Vec<T>) -> Option<T> {
     values.sort_unstable();
     values.get(values.len().div_ceil(2).max(1) - 1).copied()
+}
+
+/// Median, p5 and p95 of atoms or quanta of 1e-6, exact.
+pub(super) fn money_spread(units: impl Iterator<Item = i128>) -> MoneySpread {
+    let [median, p5, p95] = spread(units.collect()).unwrap_or_default().map(usd);
+    MoneySpread { median, p5, p95 }
 }

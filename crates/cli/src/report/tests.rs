@@ -97,7 +97,7 @@ fn numbers_that_are_none_do_not_panic() {
     data.waterfalls.iter_mut().flat_map(|w| &mut w.events).for_each(|e| e.layers.clear());
     data.depth_exit.cells.iter_mut().for_each(|row| row.truncate(1));
     data.leverage_age.leverage_histogram.series.iter_mut().for_each(|s| s.shares.truncate(1));
-    data.linked.cases.iter_mut().for_each(|c| c.independent.clear());
+    data.linked.cases.iter_mut().flat_map(|c| &mut c.seeds).for_each(|s| s.independent.clear());
     let html = render(&data);
     assert_eq!(unbalanced(&html), None);
     assert!(!html.contains("NaN") && !html.contains("inf\""), "a number that is none got into the page");

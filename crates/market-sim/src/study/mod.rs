@@ -10,7 +10,8 @@ pub use config::{
     MapConfig, MarketConfig, PriorConfig, Scenario, StudyError, VariantConfig,
 };
 pub use prepare::{Prepared, SeedBook};
-pub use runs::{Blinded, LinkedCase, Progress, Study, StudyOutcome, TippingCell, VariantRuns};
+pub use runs::{Blinded, LinkedCase, LinkedSeed, Progress, Study, StudyOutcome, TippingCell, VariantRuns};
 pub use summary::{
-    BlindSummary, Labels, LinkedSummary, MutationSummary, ReplaySummary, Summary, VariantSummary, usd,
+    BlindSummary, Labels, LinkedSeedSummary, LinkedSummary, MutationSummary, ReplaySummary, Summary,
+    VariantSummary, spread, usd,
 };

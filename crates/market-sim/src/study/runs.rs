@@ -38,6 +38,15 @@ pub struct VariantRuns {
 pub struct LinkedCase {
     /// Depth, as a multiple.
     pub depth: f64,
+    /// One comparison per seed, in the order of the scenario.
+    pub seeds: Vec<LinkedSeed>,
+}
+
+/// The comparison on one account book.
+#[derive(Clone, Debug)]
+pub struct LinkedSeed {
+    /// Which book.
+    pub seed: u64,
     /// The run in which liquidity reacts.
     pub linked: Run,
     /// Shift in rows, and the run with the series of depth shifted by it.
@@ -83,7 +92,7 @@ pub struct StudyOutcome {
     pub blind: Blinded,
     /// Liquidity that reacts.
     pub linked: Vec<LinkedCase>,
-    /// Depth against exit strength, depths outside.
+    /// Depth against exit strength, depths outside; first seed.
     pub map: Vec<Vec<TippingCell>>,
     /// Forced notional of the replay's twin without its own impact.
     pub replay_twin: i128,
@@ -165,7 +174,7 @@ impl Study {
         progress.done();
 
         let variants = self.variants(&books, &flows, progress)?;
-        let linked = self.linked(&books[0], &flows[0], progress)?;
+        let linked = self.linked(&books, &flows, progress)?;
         let map = self.map(&books[0], &flows[0], progress)?;
         let twin_config = nothing_differs("twin", "");
         let replay_twin = self
@@ -224,33 +233,39 @@ impl Study {
 
     fn linked(
         &self,
-        book: &SeedBook,
-        flow: &Reference,
+        books: &[SeedBook],
+        flows: &[Reference],
         progress: &dyn Progress,
     ) -> Result<Vec<LinkedCase>, StudyError> {
         let config = &self.prepared.scenario.linked;
         let n = self.prepared.minutes.len();
-        progress.begin("moving liquidity in time", config.depths.len() * (config.shifts + 1));
-        let mut cases = Vec::new();
-        for &depth in &config.depths {
+        let cases: Vec<(f64, usize)> =
+            config.depths.iter().flat_map(|depth| (0..books.len()).map(move |seed| (*depth, seed))).collect();
+        progress.begin("moving liquidity in time", cases.len() * (config.shifts + 1));
+        let run = |&(depth, seed): &(f64, usize), shares: Option<&[f64]>| {
             let reacting = VariantConfig { depth, exit: config.exit, ..nothing_differs("linked", "") };
-            let linked = self.one(
-                &Job { config: &reacting, book, reference: Some(flow), shares: None, twin: false },
-                None,
-            )?;
-            progress.done();
-            let shifts: Vec<usize> = (1..=config.shifts).map(|k| k * n / (config.shifts + 1)).collect();
-            let shares = &linked.depth_share;
-            let independent = self.parallel(&shifts, progress, |shift| {
-                let mut moved = shares.clone();
-                moved.rotate_right(*shift);
-                let job =
-                    Job { config: &reacting, book, reference: Some(flow), shares: Some(&moved), twin: false };
-                Ok((*shift, self.one(&job, None)?))
-            })?;
-            cases.push(LinkedCase { depth, linked, independent });
-        }
-        Ok(cases)
+            let (book, reference) = (&books[seed], Some(&flows[seed]));
+            self.one(&Job { config: &reacting, book, reference, shares, twin: false }, None)
+        };
+        let linked = self.parallel(&cases, progress, |case| run(case, None))?;
+        let shifts: Vec<usize> = (1..=config.shifts).map(|k| k * n / (config.shifts + 1)).collect();
+        let jobs: Vec<(usize, usize)> =
+            (0..cases.len()).flat_map(|i| shifts.iter().map(move |shift| (i, *shift))).collect();
+        let shifted = self.parallel(&jobs, progress, |&(i, shift)| {
+            let mut shares = linked[i].depth_share.clone();
+            shares.rotate_right(shift);
+            Ok((shift, run(&cases[i], Some(&shares))?))
+        })?;
+        let mut shifted = shifted.into_iter();
+        let mut of_seeds = books.iter().cycle().zip(linked).map(|(book, linked)| LinkedSeed {
+            seed: book.seed,
+            linked,
+            independent: shifted.by_ref().take(shifts.len()).collect(),
+        });
+        let depths = config.depths.iter();
+        Ok(depths
+            .map(|&depth| LinkedCase { depth, seeds: of_seeds.by_ref().take(books.len()).collect() })
+            .collect())
     }
 
     fn map(

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// Version of this file's shape.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// A branching ratio outside these bounds is warned of.
 pub(super) const BRANCHING: (f64, f64) = (0.03, 0.2);
@@ -210,11 +210,40 @@ pub struct VariantSummary {
     pub state_hash: String,
 }
 
-/// Reacting liquidity against the same at other times.
+/// Reacting liquidity against the same at other times, on the account book of every seed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LinkedSummary {
     /// Depth, as a multiple.
     pub depth: f64,
+    /// Liquidated when liquidity reacts: the median over seeds.
+    pub linked_liquidated_usd: String,
+    /// p5 and p95 over seeds.
+    pub linked_liquidated_usd_range: [String; 2],
+    /// Bad debt when liquidity reacts: the median over seeds.
+    pub linked_bad_debt_usd: String,
+    /// p5 and p95 over seeds.
+    pub linked_bad_debt_usd_range: [String; 2],
+    /// Liquidated with the same depth at other times: the median over all seeds and shifts.
+    pub independent_liquidated_usd: String,
+    /// p5 and p95 over all seeds and shifts.
+    pub independent_liquidated_usd_range: [String; 2],
+    /// Bad debt with the same depth at other times: the median over all seeds and shifts.
+    pub independent_bad_debt_usd: String,
+    /// p5 and p95 over all seeds and shifts.
+    pub independent_bad_debt_usd_range: [String; 2],
+    /// The median over seeds of [`LinkedSeedSummary::excess_ratio`].
+    pub excess_ratio: f64,
+    /// p5 and p95 over seeds.
+    pub excess_ratio_range: [f64; 2],
+    /// One per seed.
+    pub seeds: Vec<LinkedSeedSummary>,
+}
+
+/// The comparison on one account book.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LinkedSeedSummary {
+    /// Which book.
+    pub seed: u64,
     /// Liquidated when liquidity reacts.
     pub linked_liquidated_usd: String,
     /// Bad debt when liquidity reacts.
@@ -223,19 +252,21 @@ pub struct LinkedSummary {
     pub independent_liquidated_usd: Vec<String>,
     /// Bad debt with the same depth at other times, per shift.
     pub independent_bad_debt_usd: Vec<String>,
-    /// Linked over the median of independent, liquidated beyond the replay's; zero where independent depth adds nothing.
+    /// Linked over the median of independent, liquidated beyond the replay of the same book; zero where independent depth adds
+    /// nothing.
     pub excess_ratio: f64,
 }
 
-/// Order statistics by nearest rank, so that each is a value that occurred.
-pub(super) fn spread<T: Ord + Copy>(mut values: Vec<T>) -> Option<[T; 3]> {
+/// Median, p5 and p95 by nearest rank, so that each is a value that occurred; of fewer than twenty values p5 is the lowest, and p95
+/// the highest.
+pub fn spread<T: Ord + Copy>(mut values: Vec<T>) -> Option<[T; 3]> {
     values.sort_unstable();
     let at = |percent: usize| values.get((values.len() * percent).div_ceil(100).max(1) - 1).copied();
     Some([at(50)?, at(5)?, at(95)?])
 }
 
-fn money(runs: &[Run], of: impl Fn(&Run) -> i128) -> (String, [String; 2]) {
-    let [median, low, high] = spread(runs.iter().map(of).collect()).unwrap_or_default();
+fn money<'a>(runs: impl IntoIterator<Item = &'a Run>, of: impl Fn(&Run) -> i128) -> (String, [String; 2]) {
+    let [median, low, high] = spread(runs.into_iter().map(of).collect()).unwrap_or_default();
     (usd(median), [usd(low), usd(high)])
 }
 
@@ -371,7 +402,7 @@ impl StudyOutcome {
         for run in everything.flat_map(|v| &v.runs) {
             all.update(run.state_hash);
         }
-        for case in &self.linked {
+        for case in self.linked.iter().flat_map(|c| &c.seeds) {
             all.update(case.linked.state_hash);
             case.independent.iter().for_each(|(_, r)| all.update(r.state_hash));
         }
@@ -435,23 +466,72 @@ impl StudyOutcome {
                 rate_short_eth_per_minute: e.short.rate_lots / 1e3,
             },
             variants: self.variants.iter().map(|v| v.summary(replay, &labels(&v.config))).collect(),
-            linked: self.linked.iter().map(|case| linked_summary(case, first)).collect(),
+            linked: self.linked.iter().map(|case| linked_summary(case, replay)).collect(),
             lending: None,
         }
     }
 }
 
-fn linked_summary(case: &super::LinkedCase, replay: &Run) -> LinkedSummary {
-    let beyond = |r: &Run| (r.forced_total() - replay.forced_total()) as f64;
-    let independent: Vec<i128> = case.independent.iter().map(|(_, r)| r.forced_total()).collect();
-    let median = spread(independent.clone()).unwrap_or_default()[0];
-    let median_beyond = (median - replay.forced_total()) as f64;
+fn linked_summary(case: &super::LinkedCase, replay: &[Run]) -> LinkedSummary {
+    let linked = || case.seeds.iter().map(|s| &s.linked);
+    let shifted = || case.seeds.iter().flat_map(|s| s.independent.iter().map(|(_, r)| r));
+    let (linked_liquidated_usd, linked_liquidated_usd_range) = money(linked(), Run::forced_total);
+    let (linked_bad_debt_usd, linked_bad_debt_usd_range) = money(linked(), Run::losses);
+    let (independent_liquidated_usd, independent_liquidated_usd_range) = money(shifted(), Run::forced_total);
+    let (independent_bad_debt_usd, independent_bad_debt_usd_range) = money(shifted(), Run::losses);
+    let seeds: Vec<LinkedSeedSummary> =
+        case.seeds.iter().zip(replay).map(|(s, r)| linked_seed(s, r)).collect();
+    let millionths = seeds.iter().map(|s| (s.excess_ratio * 1e6) as i64).collect();
+    let [excess_ratio, low, high] = spread(millionths).unwrap_or_default().map(|x| x as f64 / 1e6);
     LinkedSummary {
         depth: case.depth,
+        linked_liquidated_usd,
+        linked_liquidated_usd_range,
+        linked_bad_debt_usd,
+        linked_bad_debt_usd_range,
+        independent_liquidated_usd,
+        independent_liquidated_usd_range,
+        independent_bad_debt_usd,
+        independent_bad_debt_usd_range,
+        excess_ratio,
+        excess_ratio_range: [low, high],
+        seeds,
+    }
+}
+
+fn linked_seed(case: &super::LinkedSeed, replay: &Run) -> LinkedSeedSummary {
+    let independent: Vec<i128> = case.independent.iter().map(|(_, r)| r.forced_total()).collect();
+    let [median, ..] = spread(independent.clone()).unwrap_or_default();
+    let beyond = |total: i128| (total - replay.forced_total()) as f64;
+    LinkedSeedSummary {
+        seed: case.seed,
         linked_liquidated_usd: usd(case.linked.forced_total()),
         linked_bad_debt_usd: usd(case.linked.losses()),
         independent_liquidated_usd: independent.into_iter().map(usd).collect(),
         independent_bad_debt_usd: case.independent.iter().map(|(_, r)| usd(r.losses())).collect(),
-        excess_ratio: if median_beyond > 0.0 { beyond(&case.linked) / median_beyond } else { 0.0 },
+        excess_ratio: if beyond(median) > 0.0 {
+            beyond(case.linked.forced_total()) / beyond(median)
+        } else {
+            0.0
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spread;
+
+    #[test]
+    fn a_spread_is_median_p5_and_p95_by_nearest_rank() {
+        let hundred: Vec<i128> = (1..=100).rev().collect();
+        for (values, want) in [
+            (vec![], None),
+            (vec![7], Some([7, 7, 7])),
+            (vec![3, 1, 2], Some([2, 1, 3])),
+            (vec![4, 3, 2, 1], Some([2, 1, 4])),
+            (hundred, Some([50, 5, 95])),
+        ] {
+            assert_eq!(spread(values.clone()), want, "{values:?}");
+        }
     }
 }

@@ -2,7 +2,6 @@
 //! have bought it. The strategy prices and paces; here its answer is held to what an auction may do (INV-22, INV-44): it sells no
 //! more than is left, a keeper pays no more than it said, pools get for what they give up, and what is left over goes home.
 
-use super::clearing::balance;
 use super::requests::malformed;
 use super::{Step, StepError, refuse};
 use crate::{Named, Reason, Rejection, RiskStack, draft::Draft, stack::slots, store::Store};
@@ -64,9 +63,8 @@ impl RiskStack {
         (asset, lot): (AssetId, Amount),
         (debt, scaled): (AssetId, Scaled),
     ) -> Step<()> {
-        let account = draft.account(group);
         let units = i128::try_from(scaled.get()).map_err(|_| MathError::Overflow)?;
-        if lot.get() <= 0 || lot.get() > balance(&account, asset) {
+        if lot.get() <= 0 || lot.get() > draft.balance(group, asset) {
             return Err(StepError::Contract("an auction of nothing, or of more than the account has"));
         }
         if units <= 0 || units > super::lending::owed_scaled(draft, group, debt) || asset == debt {
@@ -131,7 +129,7 @@ impl RiskStack {
             return malformed("keeper", "another group than the one whose collateral is sold");
         }
         self.require_price(draft, ActionKind::Seize, Instrument::Asset(auction.asset))?;
-        let have = balance(&draft.account(keeper), auction.debt);
+        let have = draft.balance(keeper, auction.debt);
         if have < pay.get() {
             return refuse(Rejection::Insufficient { available: Amount::new(have.max(0)) });
         }

@@ -89,8 +89,7 @@ impl RiskStack {
     /// Moves a group's accrued funding into its cost; its funding marker moves with the posting.
     pub(crate) fn settle_funding(&self, draft: &mut Draft<'_>, group: GroupId, market: MarketId) -> Step<()> {
         let (view, _) = self.market_terms(draft, market)?;
-        let account = draft.account(group);
-        let Some(p) = account.positions().iter().find(|p| p.market == market) else { return Ok(()) };
+        let Some(p) = draft.held(group, market) else { return Ok(()) };
         let owed = pending_funding(p.lots, view.funding, p.snapshot)?;
         if owed.is_zero() {
             return Ok(());
@@ -146,13 +145,12 @@ impl RiskStack {
         self.settle_funding(draft, a, market)?;
         self.settle_funding(draft, b, market)?;
         let (view, scale) = self.market_terms(draft, market)?;
-        let mut postings =
-            side(&view, scale, Holder::Group(a), position(&draft.account(a), market), lots, price)?;
+        let mut postings = side(&view, scale, Holder::Group(a), draft.position(a, market), lots, price)?;
         postings.extend(side(
             &view,
             scale,
             Holder::Group(b),
-            position(&draft.account(b), market),
+            draft.position(b, market),
             lots.try_neg()?,
             price,
         )?);
@@ -203,7 +201,7 @@ impl RiskStack {
             return Ok(filled);
         }
         // the pool states lots, cost and fees; what the trade realises for either side is ours to settle
-        let taker = (Holder::Group(group), position(&draft.account(group), market), filled, moved);
+        let taker = (Holder::Group(group), draft.position(group, market), filled, moved);
         let maker = (Holder::Pool(pool), (pool_lots, holding.cost), filled.try_neg()?, moved.try_neg()?);
         let mut postings = fill.postings;
         for (holder, held, traded, cost) in [taker, maker] {

@@ -4,7 +4,7 @@
 
 use super::clearing::{balance, position};
 use super::{Step, StepError};
-use crate::{draft::Draft, store::Store};
+use crate::draft::Draft;
 use cofferdam_core::{
     AssetId, GroupId, Holder, House, Item, Lots, MathError, PoolId, Posting, Quanta, RAY, World, wide,
 };

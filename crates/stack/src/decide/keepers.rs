@@ -1,7 +1,6 @@
 //! Keepers: whoever bids to liquidate somebody else. What they are granted is planned by the strategy and kept as planned; a
 //! keeper pays no more than it bid, gets no less than it asked for, and has to be healthy with what it took.
 
-use super::clearing::{balance, position};
 use super::requests::malformed;
 use super::{Step, refuse};
 use crate::{Fact, Named, OrderOutcome, Reason, Rejection, RiskStack, draft::Draft, store::Store};
@@ -88,7 +87,7 @@ impl RiskStack {
         for step in plan.steps {
             match step {
                 Move::Take { market: m, lots: closed, price, penalty } if m == market => {
-                    super::loss::closes(closed, position(&draft.account(group), market).0)?;
+                    super::loss::closes(closed, draft.position(group, market).0)?;
                     let past = if closed.is_negative() { price > limit } else { price < limit };
                     if closed.try_abs()? > lots || price.get() <= 0 || (bid.limit.is_some() && past) {
                         return Err(super::StepError::Contract(
@@ -133,7 +132,7 @@ impl RiskStack {
         }
         self.accrue(draft)?;
         self.require_price(draft, ActionKind::Seize, Instrument::Asset(collateral))?;
-        let have = balance(&draft.account(keeper), debt);
+        let have = draft.balance(keeper, debt);
         if have < repay.get() {
             return refuse(Rejection::Insufficient { available: Amount::new(have.max(0)) });
         }
@@ -145,22 +144,22 @@ impl RiskStack {
             ..Bid::ENGINE
         };
         self.settle_all_funding(draft, group)?;
-        let before = balance(&draft.account(group), collateral);
-        let owned = balance(&draft.account(keeper), collateral);
+        let before = draft.balance(group, collateral);
+        let owned = draft.balance(keeper, collateral);
         match self.plan(draft, group, &bid)? {
             Ok(plan) => self.keep(draft, keeper, group, plan)?,
             Err(reason) => return refuse(Rejection::Strategy { reason: format!("{reason:?}") }),
         }
         let changed = |now: i128, before: i128| now.checked_sub(before).ok_or(MathError::Overflow);
-        let paid = changed(have, balance(&draft.account(keeper), debt))?;
-        let got = changed(balance(&draft.account(keeper), collateral), owned)?;
+        let paid = changed(have, draft.balance(keeper, debt))?;
+        let got = changed(draft.balance(keeper, collateral), owned)?;
         if debt != collateral && (paid > repay.get() || got < at_least.get().max(0)) {
             return Err(super::StepError::Contract(
                 "a keeper paid more than it bid, or got less than it asked",
             ));
         }
         self.require_health(draft, keeper, Level::Initial)?;
-        let seized = changed(before, balance(&draft.account(group), collateral))?;
+        let seized = changed(before, draft.balance(group, collateral))?;
         let value = self.worth(draft, collateral, Amount::new(seized))?;
         self.forced(draft, value)?;
         let action = Action::Seize { group, asset: collateral, amount: Amount::new(seized), value };

@@ -2,7 +2,7 @@
 //! nobody covers lower what a share is worth. A pool that trades in a market is owned in the same way: what its traders lose
 //! its shares gain.
 
-use super::clearing::{atoms, balance};
+use super::clearing::atoms;
 use super::requests::malformed;
 use super::{Step, refuse};
 use crate::{Named, PoolKind, Reason, Rejection, RiskStack, draft::Draft, store::Store};
@@ -100,7 +100,7 @@ impl RiskStack {
         }
         self.accrue(draft)?;
         let (asset, worth) = self.pool_worth(draft, pool, Rounding::Up)?;
-        let have = balance(&draft.account(group), asset);
+        let have = draft.balance(group, asset);
         if have < amount.get() {
             return refuse(Rejection::Insufficient { available: Amount::new(have.max(0)) });
         }
@@ -210,7 +210,7 @@ impl RiskStack {
         if credited == 0 {
             return malformed("amount", "enough to clear one unit of the debt");
         }
-        let have = balance(&draft.account(group), asset);
+        let have = draft.balance(group, asset);
         if have < paid {
             return refuse(Rejection::Insufficient { available: Amount::new(have.max(0)) });
         }

@@ -1,6 +1,6 @@
 //! Who fell below maintenance, what is planned for them, and what a forced trade leaves behind.
 
-use super::clearing::{atoms, balance, in_settlement, position};
+use super::clearing::{atoms, in_settlement};
 use super::exchange::check_move;
 use super::loss::{DEFICIT, closes};
 use super::{Step, StepError, refuse};
@@ -115,7 +115,7 @@ impl RiskStack {
         postings: &[Posting],
     ) -> Result<Health, MathError> {
         let overflow = |_| MathError::Overflow;
-        let mut account = draft.account(group);
+        let mut account = draft.account(group).into_owned();
         for p in postings.iter().filter(|p| p.holder == Holder::Group(group)) {
             let funding = match p.item {
                 Item::Position(m) => {
@@ -186,7 +186,7 @@ impl RiskStack {
         penalty: Penalty,
         expires: Millis,
     ) -> Step<Option<Millis>> {
-        let (held, _) = position(&draft.account(group), market);
+        let (held, _) = draft.position(group, market);
         // lots of orders that are still open are reserved
         closes(lots.try_add(draft.ordered(group, market)?)?, held)?;
         closes(lots, held)?;
@@ -229,7 +229,7 @@ impl RiskStack {
             Some(PoolKind::Trading { market: m, .. }) if *m == market => {}
             _ => return Err(StepError::Contract("a trade with a pool that does not trade in the market")),
         }
-        closes(lots, position(&draft.account(group), market).0)?;
+        closes(lots, draft.position(group, market).0)?;
         let filled = self.pool_trade(draft, Reason::Liquidation, group, pool, lots, limit)?;
         if filled.is_zero() {
             return Ok(());
@@ -290,7 +290,7 @@ impl RiskStack {
     ) -> Step<()> {
         let (view, scale) = self.market_terms(draft, market)?;
         let asset = view.settlement;
-        let cash = balance(&draft.account(group), asset);
+        let cash = draft.balance(group, asset);
         let equity = match self.health(draft, group) {
             Ok(h) => {
                 let settlement = *draft.asset(asset).ok_or(MarginError::UnknownAsset(asset))?;
@@ -359,7 +359,7 @@ impl RiskStack {
         draft.post(Reason::Takeover, postings)?;
         for (market, lots) in before {
             let (view, _) = self.market_terms(draft, market)?;
-            let moved = lots.try_sub(position(&draft.account(group), market).0)?;
+            let moved = lots.try_sub(draft.position(group, market).0)?;
             if !moved.is_zero() {
                 let notional = view.scale.absolute_notional(moved, view.mark.mid)?;
                 let lots = moved.try_neg()?;

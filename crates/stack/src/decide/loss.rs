@@ -1,7 +1,7 @@
 //! Losses: insurance first, then the rule that says who pays what is left. A waterfall or an allocation that breaks its
 //! contract is answered with an alarm, never with a report that is lost or a position that stays open (INV-21, INV-44).
 
-use super::clearing::{UNSETTLED, atoms, in_settlement, position, quanta};
+use super::clearing::{UNSETTLED, atoms, in_settlement, quanta};
 use super::{Step, StepError};
 use crate::{
     Alarm, Draw, Effect, EventMark, Fact, PoolKind, Reason, RiskStack, Work, draft::Draft, stack::slots,
@@ -332,7 +332,7 @@ impl RiskStack {
         against: Option<Against>,
     ) -> Step<Option<Payer>> {
         let mut holdings = Holdings::new();
-        draft.account(group).view(draft, &mut holdings)?;
+        draft.view(group, &mut holdings)?;
         let held = holdings.group(group);
         let Some(p) = held.position(view.id).filter(|p| !p.lots.is_zero()) else { return Ok(None) };
         let worth = view.scale.notional(p.lots, view.mark.mid)?;
@@ -393,7 +393,7 @@ impl RiskStack {
         price: Ticks,
     ) -> Step<()> {
         let (view, _) = self.market_terms(draft, market)?;
-        closes(lots, position(&draft.account(group), market).0)?;
+        closes(lots, draft.position(group, market).0)?;
         if price.get() <= 0 {
             return Err(StepError::Contract("a close-out at a price that is not above zero"));
         }

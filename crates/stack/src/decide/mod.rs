@@ -11,7 +11,7 @@ mod loss;
 mod reports;
 mod requests;
 
-pub(crate) use clearing::balance;
+pub(crate) use clearing::{balance, position};
 
 use crate::{
     Alarm, Answer, Decision, Effect, Fact, Input, Rejection, RiskStack, State, Work, WorkKey,
@@ -182,7 +182,7 @@ impl RiskStack {
 
     pub(crate) fn health(&self, draft: &Draft<'_>, group: GroupId) -> Step<Health> {
         let mut holdings = Holdings::new();
-        draft.account(group).view(draft, &mut holdings)?;
+        draft.view(group, &mut holdings)?;
         Ok(self.parts.margin.assess(&holdings.group(group), draft)?)
     }
 

@@ -1,7 +1,7 @@
 //! Reports: booked even when unwelcome.
 
 use super::Step;
-use super::clearing::{SUSPENSE, position, side};
+use super::clearing::{SUSPENSE, side};
 use crate::{
     AccrualSubject, Alarm, Body, Fact, LayerState, Named, OrderOutcome, PoolKind, Reason, RiskStack, Work,
     draft::Draft, fact::EventMark, stack::slots, store::Store,
@@ -348,7 +348,7 @@ impl RiskStack {
         let (view, scale) = self.market_terms(draft, market)?;
         let held = draft.holding(SUSPENSE, Item::Position(market));
         let held_lots = Lots::new(i64::try_from(held.units).map_err(|_| MathError::Overflow)?);
-        let theirs = position(&draft.account(counterparty), market);
+        let theirs = draft.position(counterparty, market);
         let mut postings = side(&view, scale, SUSPENSE, (held_lots, held.cost), lots, price)?;
         postings.extend(side(&view, scale, Holder::Group(counterparty), theirs, lots.try_neg()?, price)?);
         Ok(draft.post(Reason::Suspense, postings)?)

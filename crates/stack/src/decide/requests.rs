@@ -1,6 +1,5 @@
 //! Requests: granted whole or refused; a refusal changes nothing.
 
-use super::clearing::{balance, position};
 use super::{Step, refuse};
 use crate::{Body, Named, PoolKind, Reason, Rejection, RiskStack, Work, draft::Draft, store::Store};
 use cofferdam_core::{
@@ -79,7 +78,7 @@ impl RiskStack {
             return malformed("amount", "above zero");
         }
         let account = draft.account(group);
-        let available = balance(&account, asset);
+        let available = draft.balance(group, asset);
         if available < amount.get() {
             return refuse(Rejection::Insufficient { available: Amount::new(available.max(0)) });
         }
@@ -103,7 +102,7 @@ impl RiskStack {
         lots: Lots,
         notional: Quanta,
     ) -> Step<Action> {
-        let (have, _) = position(&draft.account(group), market);
+        let (have, _) = draft.position(group, market);
         let after = have.try_add(lots)?;
         let reduces = have.signum() != 0
             && have.signum() != lots.signum()
@@ -178,7 +177,7 @@ impl RiskStack {
             return Ok(());
         }
         let mut holdings = Holdings::new();
-        draft.account(group).view(draft, &mut holdings)?;
+        draft.view(group, &mut holdings)?;
         let health = self.parts.margin.assess(&holdings.group(group), draft)?;
         let cover = self.cover(draft)?;
         let what_if = |postings: &[Posting]| self.what_if(draft, group, postings);

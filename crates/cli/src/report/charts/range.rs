@@ -53,12 +53,13 @@ pub(in super::super) fn dot_range(
     Some(svg.finish())
 }
 
-/// One line per case: rings for the shifted runs, a short bar at their median, a diamond for linked depth.
+/// One line per case: rings for the shifted runs, a short bar at their median, a diamond for linked depth, one per seed.
 pub(in super::super) fn linked_strip(title: &str, cases: &[&LinkedCase]) -> Option<String> {
     let value = |text: &String| to_f64(text);
     let all = cases
         .iter()
-        .flat_map(|c| c.independent.iter().map(|s| &s.value).chain([&c.linked]))
+        .flat_map(|c| &c.seeds)
+        .flat_map(|s| s.independent.iter().map(|run| &run.value).chain([&s.linked]))
         .filter_map(value);
     let (_, high) = extent(all)?;
     let area = Area { x: 16.0, y: 28.0, width: NARROW - 40.0, height: 64.0 * cases.len() as f64 };
@@ -71,15 +72,14 @@ pub(in super::super) fn linked_strip(title: &str, cases: &[&LinkedCase]) -> Opti
     for (i, case) in cases.iter().enumerate() {
         let y = area.y + 64.0 * i as f64;
         svg.text("row", (area.x, y + 14.0), Anchor::Start, &case.depth);
-        let mut shifted: Vec<f64> = case.independent.iter().filter_map(|s| value(&s.value)).collect();
-        shifted.sort_by(f64::total_cmp);
-        for v in &shifted {
-            svg.marker("ring-second", Marker::Circle, (x.at(*v), y + 38.0), 5.0);
+        let shifted = case.seeds.iter().flat_map(|s| &s.independent).filter_map(|run| value(&run.value));
+        for v in shifted {
+            svg.marker("ring-second", Marker::Circle, (x.at(v), y + 38.0), 5.0);
         }
-        if let Some(median) = quantile(&shifted, 0.5) {
+        if let Some(median) = value(&case.independent.median) {
             svg.line("median", (x.at(median), y + 26.0), (x.at(median), y + 50.0));
         }
-        if let Some(linked) = value(&case.linked) {
+        for linked in case.seeds.iter().filter_map(|s| value(&s.linked)) {
             svg.marker("dot-first", Marker::Diamond, (x.at(linked), y + 38.0), 8.0);
         }
     }

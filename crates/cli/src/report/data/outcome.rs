@@ -95,6 +95,21 @@ pub(crate) struct LinkedCase {
     pub measure: String,
     /// Its unit, for example `USD`.
     pub unit: String,
+    /// With depth linked to liquidations, over seeds.
+    pub linked: MoneySpread,
+    /// With the depth series shifted in time, over all seeds and shifts.
+    pub independent: MoneySpread,
+    /// Linked over the median shift of the same seed, over seeds; `None` where a median shift shows nothing.
+    pub ratio: Option<FloatSpread>,
+    /// Every run.
+    pub seeds: Vec<LinkedSeed>,
+}
+
+/// The comparison on the account book of one seed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LinkedSeed {
+    /// Which book.
+    pub seed: u64,
     /// Exact value with depth linked to liquidations.
     pub linked: String,
     /// Exact values with the depth series shifted in time, at least eight.

@@ -163,8 +163,8 @@ pub(super) fn linked(data: &LinkedDepth) -> String {
                  the same values, as often, only at other moments. The difference is what a model misses \
                  that draws liquidity and liquidations separately.";
     let keys = legend(&[
-        (Swatch::Diamond("dot-first"), "depth linked to liquidations"),
-        (Swatch::Circle("ring-second"), "independent, one ring per shift"),
+        (Swatch::Diamond("dot-first"), "depth linked to liquidations, one per seed"),
+        (Swatch::Circle("ring-second"), "independent, one ring per seed and shift"),
         (Swatch::Line("median"), "median of the shifts (upright bar)"),
     ]);
     let mut measures: Vec<(&str, &str)> = Vec::new();
@@ -192,44 +192,43 @@ pub(super) fn linked(data: &LinkedDepth) -> String {
     out
 }
 
-fn shifted(case: &LinkedCase) -> Vec<f64> {
-    let mut values: Vec<f64> = case.independent.iter().filter_map(|s| to_f64(&s.value)).collect();
-    values.sort_by(f64::total_cmp);
-    values
-}
-
 fn linked_table(cases: &[LinkedCase]) -> String {
-    let columns =
-        "measure|depth|#linked|#independent, median|#lowest|#highest|#linked / median|shifts below linked";
+    let columns = "measure|depth|#seeds|#linked|#independent|#linked / median shift|shifts below linked";
     let mut table = Table::new("Linked against independent depth", columns);
     for case in cases {
-        let values = shifted(case);
-        let at = |level: f64| charts::quantile(&values, level);
-        let print = |v: Option<f64>| v.map_or_else(|| NONE.to_owned(), |v| fixed(v, 0));
-        let linked = to_f64(&case.linked);
-        let ratio =
-            linked.zip(at(0.5)).filter(|(_, m)| *m > 0.0).map(|(l, m)| format!("{} x", fixed(l / m, 2)));
-        let below = linked.map_or(0, |l| values.iter().filter(|v| **v < l).count());
+        let (mut below, mut all) = (0, 0);
+        for seed in &case.seeds {
+            let values = seed.independent.iter().filter_map(|run| to_f64(&run.value));
+            let lower = |v: &f64| to_f64(&seed.linked).is_some_and(|linked| *v < linked);
+            below += values.filter(lower).count();
+            all += seed.independent.len();
+        }
+        let ratio = case.ratio.map(|r| float(&r, |v| format!("{} x", fixed(v, 2))));
         table.row(&[
             esc(&format!("{}, {}", case.measure, case.unit)),
             esc(&case.depth).replace(' ', "\u{a0}"),
-            esc(&whole(&case.linked)),
-            print(at(0.5)),
-            print(at(0.0)),
-            print(at(1.0)),
+            case.seeds.len().to_string(),
+            money(&case.linked),
+            money(&case.independent),
             ratio.unwrap_or_else(|| NONE.to_owned()),
-            format!("{below} of {}", values.len()),
+            format!("{below} of {all}"),
         ]);
     }
-    table.finish()
+    let note = "Each figure is a median with [p5, p95] where they differ: over seeds for linked depth and for the ratio, over all \
+                seeds and shifts for independent depth. Of fewer than twenty values these are the lowest and the highest.";
+    table.finish() + &paragraph(note)
 }
 
 fn shift_table(case: &LinkedCase) -> String {
     let caption = format!("{}, {}, {}", case.measure, case.unit, case.depth);
-    let mut table = Table::new(&caption, "shift of the depth series|#value");
-    table.row_marked(&["none: linked".to_owned(), esc(&group(&case.linked))]);
-    for s in &case.independent {
-        table.row(&[format!("{} minutes", group(&s.shift_minutes.to_string())), esc(&group(&s.value))]);
+    let mut table = Table::new(&caption, "seed|shift of the depth series|#value");
+    for s in &case.seeds {
+        let seed = s.seed.to_string();
+        table.row_marked(&[seed.clone(), "none: linked".to_owned(), esc(&group(&s.linked))]);
+        for run in &s.independent {
+            let shift = format!("{} minutes", group(&run.shift_minutes.to_string()));
+            table.row(&[seed.clone(), shift, esc(&group(&run.value))]);
+        }
     }
     table.finish()
 }
