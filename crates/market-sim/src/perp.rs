@@ -305,6 +305,7 @@ impl Shell<'_, '_> {
                 Effect::Order { order, group, lots, limit, expires, .. } => {
                     self.resting.push(Resting { order, group, lots, limit, expires });
                 }
+                Effect::Cancel { order } => self.resting.retain(|r| r.order != order),
                 Effect::Settle { draw, amount, .. } => self.settle.push((draw, amount)),
                 _ => self.tally.counts.alarms += 1,
             }

@@ -178,6 +178,17 @@ impl<'s> Draft<'s> {
             || self.orders.values().any(|o| o.is_some_and(|o| o.group == group))
     }
 
+    /// A group's open orders.
+    pub(crate) fn orders_of(&self, group: GroupId) -> Vec<OrderId> {
+        let of_state = self.state.orders_of.get(&group).map_or(&[][..], Vec::as_slice);
+        let known = of_state.iter().filter(|id| self.order(**id).is_some());
+        let fresh = self
+            .orders
+            .iter()
+            .filter(|(id, o)| o.is_some_and(|o| o.group == group) && !of_state.contains(id));
+        known.chain(fresh.map(|(id, _)| id)).copied().collect()
+    }
+
     /// Lots of a group's open orders in a market.
     pub(crate) fn ordered(&self, group: GroupId, market: MarketId) -> Result<Lots, MathError> {
         let of_state = self.state.orders_of.get(&group).map_or(&[][..], Vec::as_slice);

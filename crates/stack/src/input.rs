@@ -444,6 +444,11 @@ pub enum Effect {
         /// Unanswered, it ends then.
         expires: Millis,
     },
+    /// Take an order back: it is not open here any more, and a fill of it would be unexpected.
+    Cancel {
+        /// Which.
+        order: OrderId,
+    },
     /// Ask a layer to pay a draw it promised.
     Settle {
         /// Which draw.

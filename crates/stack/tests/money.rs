@@ -236,3 +236,45 @@ fn what_keepers_should_fill_is_told() {
         .any(|e| matches!(e, Effect::Raise(Alarm::Unsold { group }) if *group == GroupId(1)));
     assert!(told, "{:?}", outcome.effects);
 }
+
+/// INV-35, INV-10: who is being liquidated may still close by itself; its orders are taken back, and a late fill of one is nobody's
+/// and does not turn it round.
+#[test]
+fn closing_by_itself_takes_orders_back() {
+    let mut bench = opposed(full_close());
+    bench.mark(0, 90_000);
+    let order = bench.orders()[0];
+    let body = Body::Trade {
+        taker: GroupId(1),
+        maker: GroupId(40),
+        market: MarketId(0),
+        lots: Lots::new(-1_000),
+        price: Ticks::new(90_000),
+    };
+    let outcome = bench.send(body);
+    assert_eq!(outcome.answer, Answer::Done);
+    assert!(outcome.effects.contains(&Effect::Cancel { order: order.id }), "{:?}", outcome.effects);
+    assert!(bench.orders().is_empty() && bench.state().orders().count() == 0);
+    assert!(matches!(bench.fill(order, -1_000, 90_000), Answer::Alarm(Alarm::UnexpectedFill { .. })));
+    assert_eq!((bench.lots(1, 0), bench.balance(1, USDC)), (0, 30_000));
+    ok(&bench);
+}
+
+/// INV-7: a pool pays out of what it has. Who wins more waits, or closes less.
+#[test]
+fn a_pool_never_pays_what_it_does_not_have() {
+    let mut bench = opposed(compose::with_pool());
+    let trade = |lots: i64| Body::PoolTrade {
+        taker: GroupId(40),
+        market: MarketId(0),
+        lots: Lots::new(lots),
+        limit: Ticks::new(if lots > 0 { i64::MAX } else { 1 }),
+    };
+    assert_eq!(send_pool(&mut bench, trade(1_000)), Answer::Done);
+    bench.mark(0, 160_000);
+    assert!(matches!(send_pool(&mut bench, trade(-1_000)), Answer::Refused(Rejection::Insufficient { .. })));
+    bench.deposit(5, 10_000_000);
+    assert_eq!(send_pool(&mut bench, supply(5, 8_000_000)), Answer::Done);
+    assert_eq!(send_pool(&mut bench, trade(-1_000)), Answer::Done);
+    assert_eq!(bench.lots(40, 0), 0);
+}

@@ -355,6 +355,10 @@ fn a_lying_pool_fills_nothing() {
 #[test]
 fn a_pool_settles_what_it_trades() {
     let mut bench = opposed(compose::with_pool());
+    bench.deposit(5, 1_000_000_000);
+    let (group, pool) = (GroupId(5), compose::TRADING_POOL);
+    let supply = Body::Supply { group, pool, amount: Amount::new(1_000_000_000) };
+    assert_eq!(bench.send(supply).answer, Answer::Done);
     let start = bench.balance(40, USDC);
     let go = |bench: &mut Bench, lots: i64| {
         let limit = Ticks::new(if lots > 0 { i64::MAX } else { 1 });

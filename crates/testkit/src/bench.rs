@@ -199,6 +199,7 @@ impl Bench {
                     lots: *lots,
                     limit: *limit,
                 }),
+                Effect::Cancel { order } => self.orders.retain(|o| o.id != *order),
                 Effect::Settle { draw, layer, amount } => {
                     self.draws.push(OpenDraw { id: *draw, layer: *layer, amount: *amount });
                 }

@@ -92,7 +92,13 @@ fn signs(state: &State, all: &Holdings) -> Result<(), Violation> {
         for (holder, units, _) in held {
             let below = units < &BigInt::ZERO;
             let fine = match (holder, item) {
-                (Holder::Layer(_) | Holder::House(House::Fees | House::Dust), Item::Asset(_)) => !below,
+                (
+                    Holder::Layer(_)
+                    | Holder::Pool(_)
+                    | Holder::Auction(_)
+                    | Holder::House(House::Fees | House::Dust),
+                    Item::Asset(_),
+                ) => !below,
                 (Holder::House(House::Deficit), Item::Asset(_)) => units <= &BigInt::ZERO,
                 (Holder::House(House::Receivable), Item::Asset(a)) => {
                     -units.clone() == receivable.get(a).cloned().unwrap_or_default()

@@ -207,6 +207,14 @@ impl RiskStack {
         for (holder, held, traded, cost) in [taker, maker] {
             postings.extend(realise(&view, scale, holder, held, traded, cost)?);
         }
+        // a pool pays out of what it has (INV-7): who wins more than that waits until it has more, or closes less
+        let pays = postings.iter().filter(|p| p.holder == Holder::Pool(pool));
+        let pays = pays.filter(|p| p.item == Item::Asset(view.settlement));
+        let left = pays.map(|p| p.units).try_fold(cash, i128::checked_add).ok_or(MathError::Overflow)?;
+        if left < 0 {
+            let available = cofferdam_core::Amount::new(cash.max(0));
+            return super::refuse(crate::Rejection::Insufficient { available });
+        }
         draft.post(reason, postings)?;
         self.observe_interest(draft, market)?;
         Ok(filled)

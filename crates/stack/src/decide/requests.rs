@@ -1,7 +1,10 @@
 //! Requests: granted whole or refused; a refusal changes nothing.
 
 use super::{Step, refuse};
-use crate::{Body, Named, PoolKind, Reason, Rejection, RiskStack, Work, draft::Draft, store::Store};
+use crate::{
+    Body, Effect, Fact, Named, OrderOutcome, PoolKind, Reason, Rejection, RiskStack, Work, draft::Draft,
+    store::Store,
+};
 use cofferdam_core::{
     Action, ActionKind, Amount, AssetId, Case, GroupId, Holder, Instrument, Item, Level, Lots, MarketId,
     Millis, Observation, Posting, Quanta, Rounding, Ticks, Verdict, World,
@@ -147,6 +150,8 @@ impl RiskStack {
         self.require_guards(draft, taker, market, lots, price)?;
         self.require_guards(draft, maker, market, lots.try_neg()?, price)?;
         let before = [self.slack(draft, taker)?, self.slack(draft, maker)?];
+        Self::take_orders_back(draft, taker, market, lots)?;
+        Self::take_orders_back(draft, maker, market, lots.try_neg()?)?;
         self.trade(draft, Reason::Trade, (taker, maker), market, lots, price)?;
         for ((action, group), before) in sides.iter().zip([taker, maker]).zip(before) {
             self.require_after(draft, action.kind(), group, before)?;
@@ -162,6 +167,29 @@ impl RiskStack {
         }
         Self::settle_owing(draft, taker)?;
         Self::settle_owing(draft, maker)
+    }
+
+    /// Orders reserve the lots that they are to close. Who closes more than is left by its own will takes its orders back: closing
+    /// the same lots twice would turn the account round, and the way out is not closed to whoever is being liquidated (INV-35).
+    /// Should the venue fill one all the same, its lots go to suspense with an alarm.
+    fn take_orders_back(draft: &mut Draft<'_>, group: GroupId, market: MarketId, lots: Lots) -> Step<()> {
+        if !draft.has_orders(group) {
+            return Ok(());
+        }
+        let (held, _) = draft.position(group, market);
+        let closes = held.signum() != 0 && held.signum() != lots.signum();
+        let reserved = draft.ordered(group, market)?.try_abs()?;
+        let free = held.try_abs()?.try_sub(reserved)?.positive_part();
+        if !closes || reserved.is_zero() || lots.try_abs()? <= free {
+            return Ok(());
+        }
+        for id in draft.orders_of(group) {
+            if draft.order(id).is_some_and(|o| o.market == market) {
+                draft.record(Fact::OrderEnded { id, outcome: OrderOutcome::Cancelled })?;
+                draft.effects.push(Effect::Cancel { order: id });
+            }
+        }
+        Ok(draft.schedule(Millis::ZERO, Work::Liquidate { group })?)
     }
 
     /// Every guard has to agree with a fill that is still a proposal.
@@ -263,6 +291,7 @@ impl RiskStack {
         let action = Self::action_of(draft, taker, market, lots, notional)?;
         self.require_price(draft, action.kind(), Instrument::Market(market))?;
         self.require_admitted(draft, &action)?;
+        Self::take_orders_back(draft, taker, market, lots)?;
         let before = self.slack(draft, taker)?;
         let filled = self.pool_trade(draft, Reason::Trade, taker, pool.id, lots, limit)?;
         if filled.is_zero() {

@@ -6,7 +6,7 @@ use crate::{Law, law, lending};
 use cofferdam_core::{Amount, GroupId, Holder, House, Item, Lots, MarketId, Ticks, World};
 use cofferdam_stack::{Answer, Body, Fact, OrderOutcome, Parts, State};
 use cofferdam_testkit::{Bench, compose, script};
-use compose::{ETH, LENDING_POOL, USDC};
+use compose::{ETH, LENDING_POOL, TRADING_POOL, USDC};
 use proptest::prelude::*;
 use script::{Op, Reply};
 
@@ -69,6 +69,9 @@ fn drain(bench: &mut Bench) {
     for g in bench.state().book().groups().collect::<Vec<_>>() {
         bench.deposit(g.0, 1 << 60);
     }
+    // and for a pool that has to pay them: it pays out of what it has
+    bench.deposit(63, 1 << 60);
+    drop(bench.send(Body::Supply { group: GroupId(63), pool: TRADING_POOL, amount: Amount::new(1 << 59) }));
     close(bench, MarketId(0));
     close(bench, MarketId(1));
     for g in bench.state().book().groups().collect::<Vec<_>>() {
@@ -76,10 +79,12 @@ fn drain(bench: &mut Bench) {
         drop(bench.send(repay));
     }
     for g in (0..64).map(GroupId) {
-        let shares = bench.state().holding(Holder::Group(g), Item::Share(LENDING_POOL)).units;
-        if shares > 0 {
-            let shares = shares.unsigned_abs();
-            drop(bench.send(Body::Redeem { group: g, pool: LENDING_POOL, shares }));
+        for pool in [LENDING_POOL, TRADING_POOL] {
+            let shares = bench.state().holding(Holder::Group(g), Item::Share(pool)).units;
+            if shares > 0 {
+                let shares = shares.unsigned_abs();
+                drop(bench.send(Body::Redeem { group: g, pool, shares }));
+            }
         }
     }
     calm(bench);

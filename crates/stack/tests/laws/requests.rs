@@ -5,7 +5,7 @@ use crate::{Law, body_of, groups, law, lending, slack};
 use cofferdam_core::{
     Amount, AssetId, GroupId, Health, Holder, Item, Level, Lots, MarketId, Posting, Quanta, Ticks, World,
 };
-use cofferdam_stack::{Body, Fact, Reason, RiskStack, State};
+use cofferdam_stack::{Body, Fact, Reason, RiskStack, State, Work};
 use cofferdam_testkit::{Bench, compose, script};
 use compose::{QUANTA_PER_ATOM, USDC};
 use proptest::prelude::*;
@@ -119,8 +119,11 @@ fn run(bench: &mut Bench, ops: &[Op], shared: bool) {
             bench.step(op);
             continue;
         };
-        // what time does is not the request's doing
+        // what time does is not the request's doing, nor a cut that is due: a request only brings it forward (INV-3)
         bench.clock(*wait_ms);
+        if bench.state().queue().any(|(_, w)| matches!(w, Work::Allocate { .. })) {
+            bench.clock(1);
+        }
         let Some(body) = body_of(bench, op) else { continue };
         if actors(&body).is_empty() {
             bench.step(&Op::Send { wait_ms: 0, body });
