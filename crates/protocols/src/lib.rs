@@ -23,6 +23,7 @@
     )
 )]
 
+pub mod aave_v3;
 mod preset;
 
 pub use preset::{Preset, World, preset, presets};
