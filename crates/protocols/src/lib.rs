@@ -24,6 +24,7 @@
 )]
 
 pub mod aave_v3;
+pub mod morpho_blue;
 mod preset;
 
 pub use preset::{Preset, World, preset, presets};
