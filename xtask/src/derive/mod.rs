@@ -2,14 +2,15 @@
 //! What it prints stands in the conformance tables of `crates/protocols/tests/NAME.rs`, marked as derived.
 
 mod aave_v3;
+mod euler_v2;
 mod morpho_blue;
 
 use num_bigint::BigInt;
 use num_rational::BigRational;
 
 /// The tables that can be derived.
-pub(crate) const NAMES: [(&str, fn()); 2] =
-    [("aave-v3", aave_v3::print), ("morpho-blue", morpho_blue::print)];
+pub(crate) const NAMES: [(&str, fn()); 3] =
+    [("aave-v3", aave_v3::print), ("euler-v2", euler_v2::print), ("morpho-blue", morpho_blue::print)];
 
 /// A decimal literal such as "0.95" as a fraction.
 fn dec(text: &str) -> BigRational {
