@@ -47,6 +47,7 @@ extern crate std;
 mod band;
 pub mod conformance;
 mod contract;
+mod cool_off;
 mod drawdown;
 mod interest;
 mod outage;
@@ -58,6 +59,7 @@ mod window;
 
 pub use band::{BandReference, PriceBand, PriceBandParams};
 pub use contract::{BreakerError, CircuitBreaker};
+pub use cool_off::CoolOff;
 pub use drawdown::{Drawdown, InsuranceDrawdown, InsuranceDrawdownParams};
 pub use interest::{OpenInterestCap, OpenInterestCapParams};
 pub use outage::{OracleOutage, OracleOutageParams};

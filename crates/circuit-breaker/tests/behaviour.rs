@@ -222,6 +222,34 @@ fn oracle_outage() {
 }
 
 #[test]
+fn cool_off() {
+    let borrow =
+        Action::Borrow { group: GROUP, asset: AssetId(1), amount: Amount::new(5), value: Quanta::new(5) };
+    let seize = |group| Action::Seize {
+        group: GroupId(group),
+        asset: AssetId(1),
+        amount: Amount::new(5),
+        value: Quanta::new(5),
+    };
+    check(
+        &CoolOff::new(Millis(100)).unwrap(),
+        &[
+            (0, Ask(seize(1), 5, 0)),
+            (10, See(Observation::Done(borrow), false)),
+            (11, Ask(seize(1), 0, 110)),
+            (11, Ask(liquidate(5, 5), 0, 110)),
+            (11, Ask(seize(2), 5, 0)),
+            (11, Ask(withdraw(5, 5), 5, 0)),
+            (60, See(Observation::Done(withdraw(1, 1)), false)),
+            (159, Ask(seize(1), 0, 160)),
+            (160, Ask(seize(1), 5, 0)),
+            (5, See(Observation::Done(borrow), false)), // a clock that jumps back shortens nothing
+            (159, Ask(seize(1), 0, 160)),
+        ],
+    );
+}
+
+#[test]
 fn refused_parameters_name_field_value_and_what_is_accepted() {
     let recovery = Recovery { cooldown: Millis(5), expires: Millis(4) };
     let params = OracleOutageParams { market: None, from: PriceState::Stale, recovery };

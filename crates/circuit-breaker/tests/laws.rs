@@ -72,6 +72,10 @@ fn built_ins() -> Vec<(Box<dyn CircuitBreaker>, Profile)> {
         (Box::new(InsuranceDrawdown::new(drawdown).unwrap()), TRIPS),
         (Box::new(OracleOutage::new(outage).unwrap()), TRIPS),
         (
+            Box::new(CoolOff::new(Millis(500)).unwrap()),
+            Profile { patience: Millis(501), expires_within: Some(Millis(501)), budget: None },
+        ),
+        (
             throttle(one, ThrottleBudget::Lots(Lots::new(100)), 60_000),
             paced(60_000, liquidate(40, 4_000), 100),
         ),

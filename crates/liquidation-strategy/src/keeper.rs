@@ -4,11 +4,9 @@
 
 use crate::close::{asset, steps_worsen};
 use crate::terms::accept;
-use crate::{Bid, LiquidationError, LiquidationStrategy, Plan, Refusal, Step, Taker};
-use alloc::vec::Vec;
+use crate::{Bid, LiquidationError, LiquidationStrategy, Owing, Plan, Refusal, RepayOffer, Seizure};
 use cofferdam_core::{
-    Amount, AssetId, AssetView, Case, GroupId, Holder, House, Item, Level, MathError, Memory, PoolId,
-    Posting, Ppb, Quanta, RAY, Rounding, Scaled, wide,
+    Amount, AssetId, AssetView, Case, Level, MathError, Memory, PoolId, Ppb, Quanta, RAY, Rounding, wide,
 };
 
 /// The terms of [`KeeperLiquidation`].
@@ -55,8 +53,6 @@ pub struct KeeperLiquidation {
     terms: KeeperTerms,
 }
 
-const TAKES: Refusal = Refusal::NotForThisBid { takes: "a keeper's bid that repays a debt for an asset" };
-
 impl KeeperLiquidation {
     /// On these terms: a close factor above zero, ratios within one whole, values of zero or more.
     pub fn new(terms: KeeperTerms) -> Result<Self, LiquidationError> {
@@ -79,9 +75,8 @@ impl KeeperLiquidation {
 
     /// What the account owes in an asset: a loan first, else cash below zero where no position could still move it.
     fn owing(&self, case: &Case<'_>, asset: AssetId) -> Option<Owing> {
-        let loan = case.group.debts.iter().find(|d| d.asset == asset && d.owed.get() > 0);
-        if let (Some(d), Some(to)) = (loan, self.terms.pool) {
-            return Some(Owing::Loan { to, owed: d.owed, scaled: d.scaled });
+        if let Some(loan) = self.terms.pool.and_then(|to| Owing::loan(case, to, asset)) {
+            return Some(loan);
         }
         let cash = case.group.balance(asset);
         let closed = case.group.positions.iter().all(|p| p.lots.is_zero());
@@ -139,54 +134,10 @@ impl KeeperLiquidation {
     }
 }
 
-/// Who repays what for what.
-struct Offer {
-    keeper: GroupId,
-    debt: AssetId,
-    amount: Amount,
-    collateral: AssetId,
-}
-
-/// A bid that this strategy takes.
-fn offer(case: &Case<'_>, bid: &Bid) -> Result<Offer, Refusal> {
-    let (Taker::Keeper(keeper), Some((Item::Debt(debt), units)), Some(Item::Asset(collateral)), None) =
-        (bid.by, bid.give, bid.want, bid.auction)
-    else {
-        return Err(TAKES);
-    };
-    if keeper == case.group.id {
-        return Err(Refusal::NotForThisBid { takes: "a keeper other than the account itself" });
-    }
-    if units <= 0 {
-        return Err(Refusal::TooLittle { min: 1 });
-    }
-    if case.at.time < case.allowed.not_before {
-        return Err(Refusal::NotBefore { time: case.allowed.not_before });
-    }
-    Ok(Offer { keeper, debt, amount: Amount::new(units), collateral })
-}
-
 struct Deal {
     repaid: Amount,
     seized: Amount,
     fee: Amount,
-}
-
-/// What is owed in an asset.
-#[derive(Clone, Copy)]
-enum Owing {
-    /// To a pool, in scaled units.
-    Loan { to: PoolId, owed: Amount, scaled: Scaled },
-    /// Cash below zero.
-    Overdraft(Amount),
-}
-
-impl Owing {
-    const fn owed(self) -> Amount {
-        match self {
-            Self::Loan { owed, .. } | Self::Overdraft(owed) => owed,
-        }
-    }
 }
 
 /// A debt and the asset seized for it.
@@ -215,76 +166,9 @@ impl Pair<'_> {
         let value = self.held_in.scale.value(collateral, self.held_in.price.mid, round)?;
         self.owed_in.scale.amount(value, self.owed_in.price.mid, round)
     }
-
-    /// Units of debt that a repayment clears: all of them for the whole debt, else amount x 1e27 / index, rounded down; of cash
-    /// below zero the amount itself. The pool gains; less than the whole never clears the last unit.
-    fn scaled(&self, repaid: Amount) -> Result<i128, MathError> {
-        let Owing::Loan { owed, scaled, .. } = self.debt else { return Ok(repaid.get()) };
-        let mut units = scaled.get();
-        if repaid < owed {
-            let amount = u128::try_from(repaid.get()).map_err(|_| MathError::Negative)?;
-            units = units.min(wide::mul_div_unsigned(amount, RAY, self.owed_in.debt_index.get(), false)?);
-        }
-        i128::try_from(units).map_err(|_| MathError::Overflow)
-    }
-
-    /// What is owed after some units were cleared, rounded up.
-    fn owed_after(&self, cleared: i128) -> Result<Amount, MathError> {
-        let Owing::Loan { scaled, .. } = self.debt else {
-            return self.debt.owed().try_sub(Amount::new(cleared));
-        };
-        let left = scaled.try_sub(Scaled::new(cleared.unsigned_abs()))?;
-        let owed = wide::mul_div_unsigned(left.get(), self.owed_in.debt_index.get(), RAY, true)?;
-        Amount::new(i128::try_from(owed).map_err(|_| MathError::Overflow)?).try_add(Amount::ZERO)
-    }
 }
 
 impl KeeperLiquidation {
-    fn postings(
-        case: &Case<'_>,
-        offer: &Offer,
-        pair: &Pair<'_>,
-        deal: &Deal,
-        cleared: i128,
-    ) -> Result<Vec<Posting>, MathError> {
-        let (group, keeper) = (Holder::Group(case.group.id), Holder::Group(offer.keeper));
-        let asset = Item::Asset(offer.collateral);
-        let mut all = Vec::new();
-        if let Owing::Loan { to, .. } = pair.debt {
-            let pool = Holder::Pool(to);
-            all.extend(Posting::transfer(keeper, pool, Item::Asset(offer.debt), deal.repaid.get()));
-            all.extend(Posting::transfer(group, pool, Item::Debt(offer.debt), cleared));
-        } else {
-            all.extend(Posting::transfer(keeper, group, Item::Asset(offer.debt), deal.repaid.get()));
-        }
-        all.extend(Posting::transfer(group, keeper, asset, deal.seized.try_sub(deal.fee)?.get()));
-        all.extend(Posting::transfer(group, Holder::House(House::Fees), asset, deal.fee.get()));
-        all.retain(|p| p.units != 0);
-        Ok(all)
-    }
-
-    /// With nothing of value left, every debt that remains is a loss (INV-22, INV-23).
-    fn losses(case: &Case<'_>, offer: &Offer, deal: &Deal, left: Amount) -> Vec<Step> {
-        let valuable = case.group.positions.iter().any(|p| !p.lots.is_zero())
-            || case.group.balances.iter().any(|b| {
-                let taken = if b.asset == offer.collateral { deal.seized } else { Amount::ZERO };
-                b.amount > taken
-            });
-        if valuable {
-            return Vec::new();
-        }
-        let holder = Holder::Group(case.group.id);
-        let overdrafts = case.group.balances.iter().filter(|b| b.amount.is_negative());
-        let overdrafts = overdrafts.map(|b| (b.asset, Amount::new(b.amount.get().saturating_neg()))); // |x| <= 2^120
-        let debts = case.group.debts.iter().map(|d| (d.asset, d.owed)).chain(overdrafts);
-        let owed = debts.map(|(asset, owed)| Step::Loss {
-            holder,
-            asset,
-            amount: if asset == offer.debt { left } else { owed },
-        });
-        owed.filter(|s| matches!(s, Step::Loss { amount, .. } if amount.get() > 0)).collect()
-    }
-
     /// Why a priced deal is not for this bid, if it is not.
     fn objection(
         &self,
@@ -303,7 +187,7 @@ impl KeeperLiquidation {
                 max: pair.debt_for(Amount::new(base), Rounding::Down)?.get(),
             }));
         }
-        if deal.seized.is_zero() || pair.scaled(deal.repaid)? == 0 {
+        if deal.seized.is_zero() || pair.debt.cleared(pair.owed_in, deal.repaid)? == 0 {
             let atom = pair.debt_for(Amount::ONE, Rounding::Up)?;
             let unit = wide::mul_div_unsigned(1, pair.owed_in.debt_index.get(), RAY, true)?;
             let unit = Amount::new(i128::try_from(unit).map_err(|_| MathError::Overflow)?);
@@ -327,7 +211,7 @@ impl LiquidationStrategy for KeeperLiquidation {
         if !case.health.below(Level::Maintenance) {
             return Ok(Err(Refusal::Healthy));
         }
-        let offer = match offer(case, bid) {
+        let offer = match RepayOffer::of(case, bid) {
             Ok(offer) => offer,
             Err(no) => return Ok(Err(no)),
         };
@@ -345,10 +229,10 @@ impl LiquidationStrategy for KeeperLiquidation {
         if let Some(no) = self.objection(case, bid, &pair, &deal, max)? {
             return Ok(Err(no));
         }
-        let cleared = pair.scaled(deal.repaid)?;
-        let postings = Self::postings(case, &offer, &pair, &deal, cleared)?;
-        let losses = Self::losses(case, &offer, &deal, pair.owed_after(cleared)?);
-        let steps: Vec<Step> = core::iter::once(Step::Move(postings)).chain(losses).collect();
+        let (owing, repaid, seized, fee) = (debt, deal.repaid, deal.seized, deal.fee);
+        let (keeper, debt, collateral) = (offer.keeper, offer.debt, offer.collateral);
+        let seizure = Seizure { keeper, debt, owing, repaid, collateral, seized, fee, write_off: true };
+        let steps = seizure.steps(case)?;
         let worsens = steps_worsen(case, &steps)?;
         Ok(Ok(Plan { steps, again: None, worsens }))
     }

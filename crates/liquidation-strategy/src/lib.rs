@@ -45,6 +45,7 @@ mod keeper;
 mod partial;
 mod pro_rata;
 mod queue;
+mod seizure;
 mod socialise;
 mod strategy;
 mod takeover;
@@ -64,6 +65,7 @@ pub use keeper::{KeeperLiquidation, KeeperTerms};
 pub use partial::PartialToTarget;
 pub use pro_rata::ProRataAllocation;
 pub use queue::QueueAllocation;
+pub use seizure::{Owing, RepayOffer, Seizure, convert};
 pub use socialise::{CarryDeficit, WriteDownPool};
 pub use strategy::{
     Bid, FillGuard, LiquidationError, LiquidationStrategy, Penalty, Plan, Refusal, Step, Taker,

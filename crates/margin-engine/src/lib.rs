@@ -17,6 +17,7 @@ extern crate std;
 mod account;
 mod arena;
 mod book;
+mod by_group;
 mod columns;
 mod combine;
 mod contract;
@@ -34,6 +35,7 @@ mod valuation;
 
 pub use account::{Account, Balance, BookError, Debt, Position};
 pub use book::Book;
+pub use by_group::ByGroup;
 pub use combine::{Combined, Join};
 pub use contract::{Coordinate, MarginError, MarginModel, MarginSweep, SafeRange};
 pub use cross::CrossMargin;

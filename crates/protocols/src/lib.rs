@@ -23,6 +23,9 @@
     )
 )]
 
+pub mod aave_v3;
+pub mod euler_v2;
+pub mod morpho_blue;
 mod preset;
 
 pub use preset::{Preset, World, preset, presets};

@@ -52,6 +52,9 @@ macro_rules! presets {
 }
 
 presets! {
+    "euler-v2" Lending "Euler v2 (Euler Vault Kit), a vault of USDC against ETH";
+    "morpho-blue" Lending "Morpho Blue, a market of USDC against ETH at 86 %";
+    "aave-v3" Lending "Aave v3.7, USDC against ETH, in the market of its own tests";
     "binance-usdm" Perpetual "Binance USD-M futures, tiers of October 2024";
     "maker" Lending "Maker Liquidations 2.0 (makerdao/dss@fa4f663)";
 }

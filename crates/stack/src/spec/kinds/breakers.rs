@@ -3,7 +3,7 @@
 use super::{BreakerSpec, module};
 use crate::{ConfigError, Context, Number, Ratio};
 use cofferdam_circuit_breaker::{
-    BandReference, CircuitBreaker, Coverage, Drawdown, InsuranceDrawdown, InsuranceDrawdownParams,
+    BandReference, CircuitBreaker, CoolOff, Coverage, Drawdown, InsuranceDrawdown, InsuranceDrawdownParams,
     LiquidationThrottle, LiquidationThrottleParams, OpenInterestCap, OpenInterestCapParams, OracleOutage,
     OracleOutageParams, PriceBand, PriceBandParams, PriceVelocity, PriceVelocityParams, Recovery,
     ThrottleBudget, WithdrawalBaseline, WithdrawalRateLimit, WithdrawalRateLimitParams,
@@ -261,5 +261,21 @@ impl BreakerSpec for OracleOutageSpec {
             recovery: recovery(self.cooldown_ms, self.expires_ms),
         };
         Ok(Box::new(ctx.check(self, OracleOutage::new(params))?))
+    }
+}
+
+module! {
+    "cofferdam/cool-off@1" Breaker breaks [];
+    /// Nobody may liquidate an account for a while after it opened, borrowed or withdrew.
+    struct CoolOffSpec {
+        /// How long.
+        pause_ms: u64 ["ms"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/cool-off@1")]
+impl BreakerSpec for CoolOffSpec {
+    fn build(&self, ctx: &Context<'_>) -> Breaker {
+        Ok(Box::new(ctx.check(self, CoolOff::new(Millis(self.pause_ms)))?))
     }
 }

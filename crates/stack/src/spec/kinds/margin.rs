@@ -3,10 +3,10 @@
 use super::{MarginSpec, RequirementSpec, module};
 use crate::spec::context::ppb;
 use crate::{ConfigError, Context, Number, Ratio, Subject};
-use cofferdam_core::{MarketId, Ppb};
+use cofferdam_core::{GroupId, MarketId, Ppb};
 use cofferdam_margin_engine::{
-    AssetTerms, Combined, CrossMargin, Flat, Join, Levels, MarginModel, MarketTerms, OpenInterestScaled,
-    Requirement, SizeScaled, Tier, Tiered, VolatilityScaled,
+    AssetTerms, ByGroup, Combined, CrossMargin, Flat, Join, Levels, MarginModel, MarketTerms,
+    OpenInterestScaled, Requirement, SizeScaled, Tier, Tiered, VolatilityScaled,
 };
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +70,38 @@ impl MarginSpec for CrossMarginSpec {
         let assets = self.assets(ctx)?;
         let markets = self.markets(ctx)?;
         Ok(Box::new(ctx.check(self, CrossMargin::new(levels, assets, markets))?))
+    }
+}
+
+/// Groups that chose a model.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Choice {
+    groups: Vec<u32>,
+    margin: Box<dyn MarginSpec>,
+}
+
+module! {
+    "cofferdam/by-group@1" Margin breaks [];
+    /// One model for most groups, others for groups that are named.
+    struct ByGroupSpec {
+        /// For every group that is not named.
+        base: Box<dyn MarginSpec> ["margin"],
+        /// Tables with `groups` (numbers) and `margin`; a group stands in one of them at most.
+        chosen: Vec<Choice> ["list of tables"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/by-group@1")]
+impl MarginSpec for ByGroupSpec {
+    fn build(&self, ctx: &Context<'_>) -> Result<Box<dyn MarginModel>, ConfigError> {
+        let base = self.base.build(&ctx.at("base"))?;
+        let mut chosen = Vec::with_capacity(self.chosen.len());
+        for (i, c) in self.chosen.iter().enumerate() {
+            let model = c.margin.build(&ctx.at(&format!("chosen[{i}].margin")))?;
+            chosen.push((c.groups.iter().map(|id| GroupId(*id)).collect(), model));
+        }
+        Ok(Box::new(ctx.check(self, ByGroup::new(base, chosen))?))
     }
 }
 
