@@ -33,8 +33,10 @@ extern crate std;
 mod allocation;
 mod apportion;
 mod by_bidder;
+mod by_market;
 mod close;
 pub mod conformance;
+mod first_slice;
 mod full_close;
 mod gradual;
 mod guards;
@@ -51,15 +53,17 @@ mod tiers;
 
 pub use allocation::{Cause, LossAllocation, Measure, Need, Payer, Payers, Settlement};
 pub use by_bidder::ByBidder;
+pub use by_market::ByMarket;
 pub use close::{remains, steps_worsen};
+pub use first_slice::{FirstSlice, SlicePace};
 pub use full_close::FullClose;
 pub use gradual::{Gradual, Pace};
-pub use guards::{InsuranceCoverGuard, LimitGuard};
+pub use guards::{InsuranceCoverGuard, IsolatedMarkets, LimitGuard};
 pub use in_order::InOrder;
 pub use keeper::{KeeperLiquidation, KeeperTerms};
 pub use partial::PartialToTarget;
 pub use pro_rata::ProRataAllocation;
-pub use queue::QueueAllocation;
+pub use queue::{QueueAllocation, Rank};
 pub use socialise::{CarryDeficit, WriteDownPool};
 pub use strategy::{
     Bid, FillGuard, LiquidationError, LiquidationStrategy, Penalty, Plan, Refusal, Step, Taker,

@@ -110,6 +110,31 @@ fn close_outs() {
 }
 
 #[test]
+fn ranks() {
+    let check = |rank, close: i64, payers: &[Payer], expected: &[u32]| {
+        let queue = QueueAllocation::new(false).ranked_by(rank);
+        let s = check_allocation(&queue, &close_out(close), payers, QUEUE).unwrap();
+        let order: Vec<u32> = s
+            .measures
+            .iter()
+            .map(|m| if let Measure::Close { payer, .. } = m { payer.0 } else { 0 })
+            .collect();
+        assert_eq!(order, expected, "{rank:?}");
+    };
+    // longs: 1 gained 20 % at leverage 5, 2 gained 2 % at leverage 20
+    let longs = [payer(1, 10, 100, 100, 120, 600, 500), payer(2, 10, 20, 20, 51, 1_020, 1_000)];
+    check(Rank::Gain, -20, &longs, &[1, 2]); // 0.2 x 5 = 1; 0.02 x 20 = 0.4
+    check(Rank::PriceRatio, -20, &longs, &[2, 1]); // 1.2 x 5 = 6; 1.02 x 20 = 20.4
+    // shorts: 1 sold at 125 % of the mark with leverage 5, 2 at 105 % with leverage 6: 6.25 and 6.3
+    let shorts = [payer(1, -10, 250, 250, 200, 1_000, -1_250), payer(2, -10, 50, 50, 200, 1_200, -1_260)];
+    check(Rank::Gain, 20, &shorts, &[1, 2]);
+    check(Rank::PriceRatio, 20, &shorts, &[2, 1]);
+    // what only the smaller gain of a short would tell apart
+    let even = [payer(1, -10, 50, 50, 200, 1_000, -1_050), payer(2, -10, 250, 250, 200, 1_000, -1_250)];
+    check(Rank::PriceRatio, 20, &even, &[2, 1]);
+}
+
+#[test]
 fn each_policy_sees_what_the_last_left() {
     let policy = InOrder::new(vec![
         Box::new(QueueAllocation::new(false)),
