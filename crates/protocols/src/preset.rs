@@ -53,6 +53,7 @@ macro_rules! presets {
 
 presets! {
     "binance-usdm" Perpetual "Binance USD-M futures, tiers of October 2024";
+    "hyperliquid" Perpetual "Hyperliquid perpetuals, documentation of November 2026";
 }
 
 /// The preset of this name.
