@@ -50,6 +50,7 @@ mod strategy;
 mod takeover;
 mod terms;
 mod tiers;
+mod unranked;
 
 pub use allocation::{Cause, LossAllocation, Measure, Need, Payer, Payers, Settlement};
 pub use by_bidder::ByBidder;
@@ -71,6 +72,7 @@ pub use strategy::{
 pub use takeover::{Deleverage, DeleveragePrice, Takeover};
 pub use terms::{LimitPrice, OrderTerms, bankruptcy_price, bankruptcy_price_with};
 pub use tiers::{Bound, Tiers};
+pub use unranked::{UnrankedAllocation, place_of};
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

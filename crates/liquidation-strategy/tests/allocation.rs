@@ -1,7 +1,7 @@
 //! Loss allocation against its laws, with broken policies to show that each law can fail.
 
 use cofferdam_core::{
-    Amount, AssetId, At, GroupId, Lots, MapMemory, MarketId, Memory, PoolId, Quanta, Slot, Ticks,
+    Amount, AssetId, At, GroupId, Lots, MapMemory, MarketId, Memory, Millis, PoolId, Quanta, Slot, Ticks,
 };
 use cofferdam_liquidation_strategy::{
     conformance::{Law, Promises, check_allocation},
@@ -107,6 +107,40 @@ fn close_outs() {
     check(&ProRataAllocation, 12, &[(1, 3), (2, 9)], 0);
     check(&ProRataAllocation, -12, &[(4, -12)], 0);
     check(&CarryDeficit, 12, &[], 12);
+}
+
+#[test]
+fn unranked() {
+    let payers: Vec<Payer> =
+        (1..5).map(|g| payer(g, -10, 5 - i128::from(g) * 3, 0, 50, 1_000, -1_000)).collect();
+    let order = |time: u64, most: u32, lots: i64| {
+        let policy = UnrankedAllocation::new(most).unwrap();
+        let at = At { time: Millis(time), ..At::default() };
+        let payers = payers.as_slice();
+        let s = MapMemory::default()
+            .with(Slot(1), |m| policy.allocate(at, &close_out(lots), &payers, m))
+            .unwrap();
+        let taken = s
+            .measures
+            .iter()
+            .map(|m| if let Measure::Close { payer, lots, .. } = m { (payer.0, lots.get()) } else { (0, 0) });
+        (taken.collect::<Vec<_>>(), s.residual)
+    };
+    let mut starts = [0; 4];
+    for time in 0..400 {
+        let (taken, left) = order(time, 500, 25);
+        let first = taken[0].0;
+        starts[first as usize - 1] += 1;
+        // around from the start, all of each until nothing is left; losers as well
+        assert_eq!((taken, left), (vec![(first, 10), (first % 4 + 1, 10), ((first + 1) % 4 + 1, 5)], 0));
+        assert_eq!(order(time, 500, 25).0[0].0, first, "the same moment, the same start");
+    }
+    assert!(starts.iter().all(|n| *n > 60), "{starts:?}");
+    assert_eq!(order(1, 2, 35).1, 15, "two are asked, and no more");
+    assert_eq!(order(1, 500, 45).1, 5);
+    assert_eq!(order(1, 500, -5), (vec![], 5), "nobody on the other side");
+    assert_eq!(allocate(&UnrankedAllocation::new(1).unwrap(), &deficit(7), &payers).residual, 7);
+    assert!(UnrankedAllocation::new(0).is_err());
 }
 
 #[test]
@@ -270,7 +304,8 @@ proptest! {
         ]).unwrap();
         for need in [deficit(amount), close_out(lots)] {
             check_allocation(&ProRataAllocation, &need, &payers, Promises { order_preserving: need.cause == Cause::Deficit, ..ALL }).unwrap();
-            for policy in [&QueueAllocation::new(losers) as &dyn LossAllocation, &in_order, &CarryDeficit] {
+            let unranked = UnrankedAllocation::new(500).unwrap();
+            for policy in [&QueueAllocation::new(losers) as &dyn LossAllocation, &in_order, &CarryDeficit, &unranked] {
                 check_allocation(policy, &need, &payers, QUEUE).unwrap();
             }
         }

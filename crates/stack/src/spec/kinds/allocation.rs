@@ -3,7 +3,8 @@
 use super::{AllocationSpec, module};
 use crate::{ConfigError, Context, Number};
 use cofferdam_liquidation_strategy::{
-    CarryDeficit, InOrder, LossAllocation, ProRataAllocation, QueueAllocation, Rank, WriteDownPool,
+    CarryDeficit, InOrder, LossAllocation, ProRataAllocation, QueueAllocation, Rank, UnrankedAllocation,
+    WriteDownPool,
 };
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,22 @@ impl AllocationSpec for QueueSpec {
             Some(RankName::Gain) | None => Rank::Gain,
         };
         Ok(Box::new(QueueAllocation::new(self.close_losers.unwrap_or(false)).ranked_by(rank)))
+    }
+}
+
+module! {
+    "cofferdam/unranked@1" Allocation breaks [28 "who is closed depends on where the round begins, not on what was gained"];
+    /// Lots that nobody took are closed against holders of the other side from a place that the moment decides.
+    struct UnrankedSpec {
+        /// At most so many holders.
+        most: u32 ["number"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/unranked@1")]
+impl AllocationSpec for UnrankedSpec {
+    fn build(&self, ctx: &Context<'_>) -> Policy {
+        Ok(Box::new(ctx.check(self, UnrankedAllocation::new(self.most))?))
     }
 }
 
