@@ -23,6 +23,7 @@
     )
 )]
 
+pub mod dydx;
 mod preset;
 
 pub use preset::{Preset, World, preset, presets};

@@ -53,6 +53,7 @@ macro_rules! presets {
 
 presets! {
     "binance-usdm" Perpetual "Binance USD-M futures, tiers of October 2024";
+    "dydx-v4" Perpetual "dYdX v4, v4-chain at 84d4664b (March 2026)";
     "hyperliquid" Perpetual "Hyperliquid perpetuals, documentation of November 2026";
 }
 
