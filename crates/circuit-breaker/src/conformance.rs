@@ -334,7 +334,7 @@ impl SplitMix {
 
     fn observation(&mut self, price: u64) -> Observation {
         let market = MarketId(if self.below(2) == 0 { 1 } else { 2 });
-        match self.below(12) {
+        match self.below(13) {
             0..5 => {
                 let good = self.below(4) != 0;
                 let at = usize::try_from(self.below(8)).unwrap_or(0);
@@ -349,6 +349,7 @@ impl SplitMix {
                 let capacity_left = Quanta::new(self.units(10_000).into());
                 Observation::Drawn { layer: LayerId(1), value, capacity_left }
             }
+            12 => Observation::Stranded { group: GroupId(1), market, lots: Lots::new(self.units(1_000)) },
             7 => {
                 let value = self.units(500).checked_sub(250).unwrap_or(0).max(0);
                 Observation::Deficit { value: Quanta::new(value.into()) }

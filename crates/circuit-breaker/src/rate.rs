@@ -84,11 +84,18 @@ impl WithdrawalRateLimit {
             bucket.used = bucket.used.saturating_sub(refill).max(0); // never crosses the baseline
             bucket.rest = if bucket.used == 0 { 0 } else { u64::try_from(rest).unwrap_or(0) };
         } else if bucket.used < 0 && elapsed > 0 {
-            // what deposits added fades by max(baseline, it) x dt / period, rounded up: the house's gain
+            // what deposits added fades by max(baseline, it) x dt / period, rounded down, the rest carried on
             let above = bucket.used.checked_neg().ok_or(MathError::Overflow)?;
-            let period = i128::from(self.period.0);
-            let fade = wide::mul_div(above.max(self.baseline), i128::from(elapsed), period, Rounding::Up)?;
+            let (speed, period) = (above.max(self.baseline), i128::from(self.period.0));
+            let exact = speed.checked_mul(elapsed.into()).and_then(|p| p.checked_add(bucket.rest.into()));
+            let fade = match exact {
+                Some(product) => wide::div(product, period, Rounding::Down)?,
+                None => wide::mul_div(speed, elapsed.into(), period, Rounding::Down)?,
+            };
+            // fade x period is at most the product
+            let rest = exact.map_or(0, |product| product.wrapping_sub(fade.wrapping_mul(period)));
             bucket.used = bucket.used.checked_add(fade).ok_or(MathError::Overflow)?.min(0);
+            bucket.rest = if bucket.used == 0 { 0 } else { u64::try_from(rest).unwrap_or(0) };
         }
         Ok(bucket)
     }
@@ -153,12 +160,16 @@ impl CircuitBreaker for WithdrawalRateLimit {
         let before = bucket.used;
         // capacity is never below zero: who comes next does not wait for what others took without asking
         bucket.used = bucket.used.checked_add(used).ok_or(MathError::Overflow)?.min(self.baseline);
+        if bucket.used.signum() != before.signum() {
+            bucket.rest = 0; // a fraction that faded is none that refilled
+        }
         memory.set(self.scope(), &bucket)?;
         Ok(before < self.baseline && bucket.used >= self.baseline)
     }
 }
 
-// Baseline minus capacity at `time` (below zero after deposits), and the fraction of a unit refilled beyond it, in 1/period.
+// Baseline minus capacity at `time` (below zero after deposits), and the fraction of a unit refilled (or faded)
+// beyond it, in 1/period.
 #[derive(Clone, Copy, Debug, Default)]
 struct Bucket {
     time: Millis,

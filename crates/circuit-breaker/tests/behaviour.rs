@@ -265,3 +265,97 @@ fn refused_parameters_name_field_value_and_what_is_accepted() {
     let params = WithdrawalRateLimitParams { baseline, period: Millis(u64::MAX) };
     assert!(WithdrawalRateLimit::new(params).is_err());
 }
+
+#[test]
+fn a_gate_opens_after_blocks_or_time() {
+    let gate = WithdrawalGate::new(WithdrawalGateParams { blocks: 50, expires: Millis(90_000) }).unwrap();
+    let stranded = Observation::Stranded { group: GROUP, market: MARKET, lots: Lots::new(-5) };
+    let mut store = MapMemory::default();
+    let mut see = |time, block| {
+        let at = At { time: Millis(time), block, ..At::default() };
+        let tripped = store.with(Slot(1), |m| gate.observe(at, &stranded, m)).unwrap();
+        let admitted = move |store: &mut MapMemory, time, block, action: &Action| {
+            let at = At { time: Millis(time), block, ..At::default() };
+            let v = store.with(Slot(1), |m| gate.admit(at, action, m)).unwrap();
+            (v.allowed(at.time) > 0, v.not_before.0)
+        };
+        (tripped, admitted, store.clone())
+    };
+    let (tripped, admitted, mut at_first) = see(1_000, 10);
+    assert!(tripped);
+    for (time, block, expected) in [
+        (1_000, 10, (false, 91_000)),
+        (50_000, 59, (false, 91_000)),
+        (50_001, 60, (true, 0)), // 50 blocks later
+        (91_000, 11, (true, 0)), // or 90 s, where no block came
+    ] {
+        assert_eq!(admitted(&mut at_first, time, block, &withdraw(5, 5)), expected, "{time} {block}");
+    }
+    for action in [open(5), liquidate(5, 5)] {
+        assert!(admitted(&mut at_first, 1_000, 10, &action).0, "{action:?}");
+    }
+    // seen again it closes anew; that is no new trip while it is closed
+    let (tripped, _, mut again) = see(20_000, 30);
+    assert!(!tripped);
+    assert_eq!(admitted(&mut again, 50_001, 60, &withdraw(5, 5)), (false, 110_000));
+    assert_eq!(admitted(&mut again, 50_002, 80, &withdraw(5, 5)), (true, 0));
+    assert!(see(200_000, 200).0);
+    let refused =
+        |blocks, expires| WithdrawalGate::new(WithdrawalGateParams { blocks, expires: Millis(expires) });
+    assert!(refused(0, 1).is_err() && refused(1, 0).is_err());
+}
+
+/// dYdX v4, x/ratelimit/util/capacity_test.go (commit 85db775a), TestCalculateNewCapacityList: capacity after one block, from a capacity before it.
+#[test]
+fn capacities_of_a_published_table() {
+    let asset = AssetId(1);
+    // case, baseline, period in ms, capacity before, ms since, capacity after
+    let e18 = 10_i128.pow(18);
+    let table: [(&str, i128, u64, i128, u64, i128); 14] = [
+        ("equals baseline, hour", 250_000_000_000, 3_600_000, 250_000_000_000, 1_000, 250_000_000_000),
+        ("equals baseline, day", 2_500_000_000_000, 86_400_000, 2_500_000_000_000, 1_000, 2_500_000_000_000),
+        ("below, hour", 250_000_000_000, 3_600_000, 99_000_000_000, 1_090, 99_075_694_444),
+        ("below, day", 2_500_000_000_000, 86_400_000, 990_000_000_000, 1_090, 990_031_539_351),
+        ("18 decimals, hour", 250_000 * e18, 3_600_000, 99_000 * e18, 1_000, 99_069_444_444_444_444_444_444),
+        (
+            "18 decimals, day",
+            2_500_000 * e18,
+            86_400_000,
+            990_000 * e18,
+            1_000,
+            990_028_935_185_185_185_185_185,
+        ),
+        ("nothing, hour", 100_000_000_000, 3_600_000, 0, 1_150, 31_944_444),
+        ("nothing, day", 1_000_000_000_000, 86_400_000, 0, 1_150, 13_310_185),
+        ("nothing, rounds down", 100_000_000_000, 3_600_000, 0, 12_000, 333_333_333),
+        ("twice the baseline", 100_000_000_000, 3_600_000, 200_000_000_000, 12_000, 199_666_666_667),
+        ("up to twice, hour", 200_000_000_000, 3_600_000, 329_000_000_000, 1_150, 328_936_111_112),
+        ("up to twice, day", 2_000_000_000_000, 86_400_000, 3_500_000_000_000, 1_150, 3_499_973_379_630),
+        ("beyond twice, hour", 200_000_000_000, 3_600_000, 629_000_000_000, 1_150, 628_862_958_334),
+        ("beyond twice, day", 2_000_000_000_000, 86_400_000, 1_200_000_000_000, 1_150, 1_200_026_620_370),
+    ];
+    let mut missed = Vec::new();
+    for (case, baseline, period, before, elapsed, after) in table {
+        let baseline = WithdrawalBaseline::Asset(asset, Amount::new(baseline));
+        let params = WithdrawalRateLimitParams { baseline, period: Millis(period) };
+        let limit = WithdrawalRateLimit::new(params).unwrap();
+        let WithdrawalBaseline::Asset(_, whole) = baseline else { unreachable!() };
+        let mut store = MapMemory::default();
+        let used = Amount::new(whole.get() - before);
+        let done = if used.is_negative() {
+            let amount = used.try_neg().unwrap();
+            Action::Deposit { group: GROUP, asset, amount }
+        } else {
+            withdraw(used.get(), used.get())
+        };
+        let at = |time| At { time: Millis(time), ..At::default() };
+        store.with(Slot(1), |m| limit.observe(at(1), &Observation::Done(done), m)).unwrap();
+        let ask = withdraw(1 << 100, 1 << 100);
+        let verdict = store.with(Slot(1), |m| limit.admit(at(1 + elapsed), &ask, m)).unwrap();
+        let allowed = verdict.allowed(at(1 + elapsed).time);
+        if allowed != after.unsigned_abs() {
+            missed.push((case, allowed, after));
+        }
+    }
+    assert_eq!(missed, []);
+}

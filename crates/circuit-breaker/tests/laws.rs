@@ -64,7 +64,9 @@ fn built_ins() -> Vec<(Box<dyn CircuitBreaker>, Profile)> {
         recovery: RECOVERY,
     };
     let outage = OracleOutageParams { market: None, from: PriceState::Stale, recovery: RECOVERY };
+    let gate = WithdrawalGateParams { blocks: 50, expires: Millis(600_000) };
     vec![
+        (Box::new(WithdrawalGate::new(gate).unwrap()), TRIPS),
         (band(BandReference::Previous), TRIPS),
         (band(BandReference::Average { half_life: Millis(60_000) }), TRIPS),
         (Box::new(PriceVelocity::new(velocity).unwrap()), TRIPS),

@@ -2,6 +2,7 @@
 
 use crate::close::{asset, market, to_numeraire};
 use crate::{FillGuard, LimitPrice, LiquidationError};
+use alloc::vec::Vec;
 use cofferdam_core::{Case, Lots, MarketId, Quanta, Rounding, Ticks};
 
 /// Accepts a fill that leaves the account's equity below zero only if insurance could pay what is missing (dYdX v4: a
@@ -62,5 +63,53 @@ impl FillGuard for LimitGuard {
         }
         let limit = self.limit.price(case, id, lots, case.health.equity)?;
         Ok(if lots.is_negative() { price >= limit } else { price <= limit })
+    }
+}
+
+/// Accepts a fill only if no position in an isolated-only market shares its account with another position (Hyperliquid's
+/// isolated-only markets): such a market is traded from an account of its own. A fill that only reduces is always accepted.
+///
+/// ```
+/// use cofferdam_core::{Lots, MarketId, Quanta, Ticks};
+/// use cofferdam_liquidation_strategy::{FillGuard, IsolatedMarkets, conformance::Bench};
+/// let guard = IsolatedMarkets::new(vec![MarketId(1)]);
+/// let bench = Bench::perpetual(300).with_position(MarketId(0), 10, 1_000);
+/// let fill = |market, lots| bench.case(|c| {
+///     guard.accept(c, MarketId(market), Lots::new(lots), Ticks::new(100), Quanta::ZERO)
+/// });
+/// assert!(fill(0, 5)?);
+/// assert!(fill(2, 5)?);
+/// assert!(!fill(1, 5)?);
+/// # Ok::<(), cofferdam_liquidation_strategy::LiquidationError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IsolatedMarkets {
+    markets: Vec<MarketId>,
+}
+
+impl IsolatedMarkets {
+    /// Isolated-only are these markets.
+    #[must_use]
+    pub const fn new(markets: Vec<MarketId>) -> Self {
+        Self { markets }
+    }
+}
+
+impl FillGuard for IsolatedMarkets {
+    fn accept(
+        &self,
+        case: &Case<'_>,
+        id: MarketId,
+        lots: Lots,
+        _price: Ticks,
+        _cover: Quanta,
+    ) -> Result<bool, LiquidationError> {
+        let held = case.group.position(id).map_or(Lots::ZERO, |p| p.lots);
+        if lots.signum() != held.signum() && lots.try_abs()? <= held.try_abs()? {
+            return Ok(true);
+        }
+        let alone = self.markets.contains(&id);
+        let others = case.group.positions.iter().filter(|p| p.market != id && !p.lots.is_zero());
+        Ok(!others.into_iter().any(|p| alone || self.markets.contains(&p.market)))
     }
 }

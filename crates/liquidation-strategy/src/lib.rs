@@ -33,10 +33,12 @@ extern crate std;
 mod allocation;
 mod apportion;
 mod by_bidder;
+mod by_market;
 mod close;
 pub mod conformance;
 mod curve;
 mod dutch;
+mod first_slice;
 mod full_close;
 mod gradual;
 mod guards;
@@ -51,20 +53,23 @@ mod strategy;
 mod takeover;
 mod terms;
 mod tiers;
+mod unranked;
 
 pub use allocation::{Cause, LossAllocation, Measure, Need, Payer, Payers, Settlement};
 pub use by_bidder::ByBidder;
+pub use by_market::ByMarket;
 pub use close::{remains, steps_worsen};
 pub use curve::PriceCurve;
 pub use dutch::{DutchAuction, DutchTerms};
+pub use first_slice::{FirstSlice, SlicePace};
 pub use full_close::FullClose;
 pub use gradual::{Gradual, Pace};
-pub use guards::{InsuranceCoverGuard, LimitGuard};
+pub use guards::{InsuranceCoverGuard, IsolatedMarkets, LimitGuard};
 pub use in_order::InOrder;
 pub use keeper::{KeeperLiquidation, KeeperTerms};
 pub use partial::PartialToTarget;
 pub use pro_rata::ProRataAllocation;
-pub use queue::QueueAllocation;
+pub use queue::{QueueAllocation, Rank};
 pub use seizure::{Owing, RepayOffer, Seizure, convert};
 pub use socialise::{CarryDeficit, WriteDownPool};
 pub use strategy::{
@@ -73,6 +78,7 @@ pub use strategy::{
 pub use takeover::{Deleverage, DeleveragePrice, Takeover};
 pub use terms::{LimitPrice, OrderTerms, bankruptcy_price, bankruptcy_price_with};
 pub use tiers::{Bound, Tiers};
+pub use unranked::{UnrankedAllocation, place_of};
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

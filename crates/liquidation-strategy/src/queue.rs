@@ -36,13 +36,31 @@ use core::cmp::Ordering;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueueAllocation {
     close_losers: bool,
+    rank: Rank,
+}
+
+/// What winners are ranked by, times notional / equity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rank {
+    /// gain / |cost|: what a unit of cost has gained.
+    #[default]
+    Gain,
+    /// mark / entry for a long, entry / mark for a short, which weighs leverage more: 1 + gain / |cost| for a long
+    /// (Hyperliquid's documented index; its documentation does not say how a short is ranked).
+    PriceRatio,
 }
 
 impl QueueAllocation {
     /// A queue; `close_losers` also closes holders of the other side who have no gain, after all others.
     #[must_use]
     pub const fn new(close_losers: bool) -> Self {
-        Self { close_losers }
+        Self { close_losers, rank: Rank::Gain }
+    }
+
+    /// The same queue with its winners ranked by something else.
+    #[must_use]
+    pub const fn ranked_by(self, rank: Rank) -> Self {
+        Self { rank, ..self }
     }
 }
 
@@ -85,10 +103,17 @@ impl Score {
     }
 }
 
-/// gain x notional over |cost| x equity for a winner; |gain| x equity over |cost| x notional for the others.
-fn score(p: &Payer) -> Score {
+/// gain x notional over |cost| x equity for a winner; |gain| x equity over |cost| x notional for the others. By the ratio of
+/// prices, notional / |cost| (or the reciprocal, for a short) stands for gain / |cost|.
+fn score(p: &Payer, rank: Rank) -> Score {
     let (cost, notional) = (p.cost.get().unsigned_abs(), p.notional.get().unsigned_abs());
     let (gain, equity) = (p.gain.get().unsigned_abs(), p.equity.positive_part().get().unsigned_abs());
+    if p.gain.get() > 0 && rank == Rank::PriceRatio {
+        if p.lots.is_negative() {
+            return Score { above: U256::product(cost, 1), below: U256::product(equity, 1) };
+        }
+        return Score { above: U256::product(notional, notional), below: U256::product(cost, equity) };
+    }
     if p.gain.get() > 0 {
         Score { above: U256::product(gain, notional), below: U256::product(cost, equity) }
     } else {
@@ -97,13 +122,13 @@ fn score(p: &Payer) -> Score {
 }
 
 /// Who pays before whom: a total order that does not depend on insertion (INV-46).
-fn before(a: &Payer, b: &Payer) -> Ordering {
+fn before(rank: Rank, a: &Payer, b: &Payer) -> Ordering {
     let wins = |p: &Payer| p.gain.get() > 0;
     let order = match (wins(a), wins(b)) {
         (true, false) => Ordering::Less,
         (false, true) => Ordering::Greater,
-        (true, true) => score(b).compare(&score(a)),
-        (false, false) => score(a).compare(&score(b)),
+        (true, true) => score(b, rank).compare(&score(a, rank)),
+        (false, false) => score(a, rank).compare(&score(b, rank)),
     };
     order.then(a.group.cmp(&b.group))
 }
@@ -120,7 +145,7 @@ impl LossAllocation for QueueAllocation {
             Cause::Deficit => {
                 let mut left = deficit(need)?;
                 let mut queue = collect(payers, |p| p.gain.get() > 0 && p.room.get() > 0);
-                queue.sort_by(before);
+                queue.sort_by(|a, b| before(self.rank, a, b));
                 let mut measures = Vec::new();
                 for p in queue {
                     let amount = left.min(p.gain).min(p.room);
@@ -136,7 +161,7 @@ impl LossAllocation for QueueAllocation {
                 let out = close_out(need)?;
                 let mut left = out.size;
                 let mut queue = collect(payers, |p| out.takes(p) && (self.close_losers || p.gain.get() > 0));
-                queue.sort_by(before);
+                queue.sort_by(|a, b| before(self.rank, a, b));
                 let mut measures = Vec::new();
                 for p in queue {
                     let size = left.min(p.lots.get().unsigned_abs().into());

@@ -1,7 +1,7 @@
 //! Loss allocation against its laws, with broken policies to show that each law can fail.
 
 use cofferdam_core::{
-    Amount, AssetId, At, GroupId, Lots, MapMemory, MarketId, Memory, PoolId, Quanta, Slot, Ticks,
+    Amount, AssetId, At, GroupId, Lots, MapMemory, MarketId, Memory, Millis, PoolId, Quanta, Slot, Ticks,
 };
 use cofferdam_liquidation_strategy::{
     conformance::{Law, Promises, check_allocation},
@@ -107,6 +107,65 @@ fn close_outs() {
     check(&ProRataAllocation, 12, &[(1, 3), (2, 9)], 0);
     check(&ProRataAllocation, -12, &[(4, -12)], 0);
     check(&CarryDeficit, 12, &[], 12);
+}
+
+#[test]
+fn unranked() {
+    let payers: Vec<Payer> =
+        (1..5).map(|g| payer(g, -10, 5 - i128::from(g) * 3, 0, 50, 1_000, -1_000)).collect();
+    let order = |time: u64, most: u32, lots: i64| {
+        let policy = UnrankedAllocation::new(most).unwrap();
+        let at = At { time: Millis(time), ..At::default() };
+        let payers = payers.as_slice();
+        let s = MapMemory::default()
+            .with(Slot(1), |m| policy.allocate(at, &close_out(lots), &payers, m))
+            .unwrap();
+        let taken = s
+            .measures
+            .iter()
+            .map(|m| if let Measure::Close { payer, lots, .. } = m { (payer.0, lots.get()) } else { (0, 0) });
+        (taken.collect::<Vec<_>>(), s.residual)
+    };
+    let mut starts = [0; 4];
+    for time in 0..400 {
+        let (taken, left) = order(time, 500, 25);
+        let first = taken[0].0;
+        starts[first as usize - 1] += 1;
+        // around from the start, all of each until nothing is left; losers as well
+        assert_eq!((taken, left), (vec![(first, 10), (first % 4 + 1, 10), ((first + 1) % 4 + 1, 5)], 0));
+        assert_eq!(order(time, 500, 25).0[0].0, first, "the same moment, the same start");
+    }
+    assert!(starts.iter().all(|n| *n > 60), "{starts:?}");
+    assert_eq!(order(1, 2, 35).1, 15, "two are asked, and no more");
+    assert_eq!(order(1, 500, 45).1, 5);
+    assert_eq!(order(1, 500, -5), (vec![], 5), "nobody on the other side");
+    assert_eq!(allocate(&UnrankedAllocation::new(1).unwrap(), &deficit(7), &payers).residual, 7);
+    assert!(UnrankedAllocation::new(0).is_err());
+}
+
+#[test]
+fn ranks() {
+    let check = |rank, close: i64, payers: &[Payer], expected: &[u32]| {
+        let queue = QueueAllocation::new(false).ranked_by(rank);
+        let s = check_allocation(&queue, &close_out(close), payers, QUEUE).unwrap();
+        let order: Vec<u32> = s
+            .measures
+            .iter()
+            .map(|m| if let Measure::Close { payer, .. } = m { payer.0 } else { 0 })
+            .collect();
+        assert_eq!(order, expected, "{rank:?}");
+    };
+    // longs: 1 gained 20 % at leverage 5, 2 gained 2 % at leverage 20
+    let longs = [payer(1, 10, 100, 100, 120, 600, 500), payer(2, 10, 20, 20, 51, 1_020, 1_000)];
+    check(Rank::Gain, -20, &longs, &[1, 2]); // 0.2 x 5 = 1; 0.02 x 20 = 0.4
+    check(Rank::PriceRatio, -20, &longs, &[2, 1]); // 1.2 x 5 = 6; 1.02 x 20 = 20.4
+    // shorts: 1 sold at 125 % of the mark with leverage 5, 2 at 105 % with leverage 6: 6.25 and 6.3
+    let shorts = [payer(1, -10, 250, 250, 200, 1_000, -1_250), payer(2, -10, 50, 50, 200, 1_200, -1_260)];
+    check(Rank::Gain, 20, &shorts, &[1, 2]);
+    check(Rank::PriceRatio, 20, &shorts, &[2, 1]);
+    // what only the smaller gain of a short would tell apart
+    let even = [payer(1, -10, 50, 50, 200, 1_000, -1_050), payer(2, -10, 250, 250, 200, 1_000, -1_250)];
+    check(Rank::PriceRatio, 20, &even, &[2, 1]);
 }
 
 #[test]
@@ -245,7 +304,8 @@ proptest! {
         ]).unwrap();
         for need in [deficit(amount), close_out(lots)] {
             check_allocation(&ProRataAllocation, &need, &payers, Promises { order_preserving: need.cause == Cause::Deficit, ..ALL }).unwrap();
-            for policy in [&QueueAllocation::new(losers) as &dyn LossAllocation, &in_order, &CarryDeficit] {
+            let unranked = UnrankedAllocation::new(500).unwrap();
+            for policy in [&QueueAllocation::new(losers) as &dyn LossAllocation, &in_order, &CarryDeficit, &unranked] {
                 check_allocation(policy, &need, &payers, QUEUE).unwrap();
             }
         }

@@ -149,6 +149,61 @@ fn gradual_close() {
     assert_eq!(at(900_001, long(400, 90)).0, [(0, -18)]);
 }
 
+fn first_slice() -> FirstSlice {
+    let (slice, large) = (Ppb(200_000_000), Quanta::new(500));
+    let pace = SlicePace { slice, large, cooldown: Millis(30_000), pause: Millis(100) };
+    FirstSlice::new(terms(LimitPrice::Any, 0), pace).unwrap()
+}
+
+#[test]
+fn a_first_slice_then_everything() {
+    let mut memory = MapMemory::default();
+    let mut at = |time: u64, mut bench: Bench| {
+        bench.at.time = Millis(time);
+        let plan = bench.plan_with(&mut memory, &first_slice(), &Bid::ENGINE).unwrap();
+        plan.map(|plan| (trades(&plan), plan.again.map(|t| t.0)))
+    };
+    let two = |cash, lots| long(cash, lots).with_position(MarketId(1), -3, -300);
+    assert_eq!(
+        at(5, two(400, 100)),
+        Ok((vec![(0, -20), (1, 3)], Some(105))),
+        "a fifth, and the small one whole"
+    );
+    assert_eq!(at(104, long(350, 80)), Err(Refusal::NotBefore { time: Millis(105) }), "the same block");
+    assert_eq!(at(105, long(350, 80)), Ok((vec![(0, -80)], None)), "the cool-down: everything");
+    assert_eq!(at(30_004, long(350, 72)), Ok((vec![(0, -72)], None)), "which does not extend it");
+    assert_eq!(
+        at(30_005, long(300, 72)),
+        Ok((vec![(0, -15)], Some(30_105))),
+        "after it, a new one, rounded up"
+    );
+    let cut = Bench { allowed: Verdict::at_most(0), ..long(400, 90) };
+    assert_eq!(at(90_000, cut), Ok((vec![], Some(91_000))), "cut to nothing, so not taken");
+    assert_eq!(at(90_001, long(400, 90)), Ok((vec![(0, -18)], Some(90_101))));
+}
+
+#[test]
+fn isolated_markets_stand_alone() {
+    let guard = IsolatedMarkets::new(vec![MarketId(1)]);
+    let check = |bench: Bench, market, lots, expected| {
+        let (id, lots, price) = (MarketId(market), Lots::new(lots), Ticks::new(100));
+        let answer = bench.case(|c| guard.accept(c, id, lots, price, Quanta::ZERO)).unwrap();
+        assert_eq!(answer, expected, "{market} {lots}");
+    };
+    let isolated = || Bench::perpetual(500).with_position(MarketId(1), 10, 1_000);
+    check(Bench::perpetual(500), 1, 5, true);
+    check(isolated(), 1, 5, true);
+    check(isolated(), 1, -20, true);
+    check(isolated(), 0, 1, false);
+    check(long(500, 10), 1, 1, false);
+    check(long(500, 10), 2, 1, true);
+    // however the account came to hold both, it may reduce each, and may not turn either round
+    let both = || isolated().with_position(MarketId(0), 10, 1_000);
+    check(both(), 0, -10, true);
+    check(both(), 1, -10, true);
+    check(both(), 0, -11, false);
+}
+
 #[test]
 fn tiers_and_takeover() {
     let vault = || Takeover::new(GroupId(9), Level::Backstop, Millis(500)).unwrap();
@@ -428,7 +483,9 @@ proptest! {
         let t = terms(LimitPrice::Bankruptcy, rate);
         let vault = Takeover::new(GroupId(9), Level::Maintenance, Millis(1)).unwrap();
         let last = Deleverage::new(DeleveragePrice::Bankruptcy, Millis(1)).unwrap();
-        let strategies: [&dyn LiquidationStrategy; 5] = [&FullClose::new(t), &partial(rate, step, rest), &hyperliquid(), &vault, &last];
+        let by_market = ByMarket::new(vec![MarketId(1)], Box::new(last), Box::new(first_slice())).unwrap();
+        let strategies: [&dyn LiquidationStrategy; 7] =
+            [&FullClose::new(t), &partial(rate, step, rest), &hyperliquid(), &vault, &last, &first_slice(), &by_market];
         for s in strategies {
             let _answer = check_strategy(&bench, s, &Bid::ENGINE).unwrap();
         }

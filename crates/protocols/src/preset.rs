@@ -57,6 +57,8 @@ presets! {
     "aave-v3" Lending "Aave v3.7, USDC against ETH, in the market of its own tests";
     "binance-usdm" Perpetual "Binance USD-M futures, tiers of October 2024";
     "maker" Lending "Maker Liquidations 2.0 (makerdao/dss@fa4f663)";
+    "dydx-v4" Perpetual "dYdX v4, v4-chain at 84d4664b (March 2026)";
+    "hyperliquid" Perpetual "Hyperliquid perpetuals, documentation of November 2026";
 }
 
 /// The preset of this name.

@@ -3,10 +3,20 @@
 use super::{AllocationSpec, module};
 use crate::{ConfigError, Context, Number};
 use cofferdam_liquidation_strategy::{
-    CarryDeficit, InOrder, LossAllocation, ProRataAllocation, QueueAllocation, WriteDownPool,
+    CarryDeficit, InOrder, LossAllocation, ProRataAllocation, QueueAllocation, Rank, UnrankedAllocation,
+    WriteDownPool,
 };
+use serde::{Deserialize, Serialize};
 
 type Policy = Result<Box<dyn LossAllocation>, ConfigError>;
+
+/// What winners are ranked by.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RankName {
+    Gain,
+    PriceRatio,
+}
 
 module! {
     "cofferdam/queue@1" Allocation breaks [28 "who gained more can end below who gained less"];
@@ -14,13 +24,35 @@ module! {
     struct QueueSpec {
         /// Whether holders without a gain are closed after all others.
         close_losers: Option<bool> ["boolean", "false"],
+        /// What is multiplied by leverage: "gain" (over cost) or "price_ratio" (mark over entry).
+        rank: Option<RankName> ["choice", "gain"],
     }
 }
 
 #[typetag::serde(name = "cofferdam/queue@1")]
 impl AllocationSpec for QueueSpec {
     fn build(&self, _: &Context<'_>) -> Policy {
-        Ok(Box::new(QueueAllocation::new(self.close_losers.unwrap_or(false))))
+        let rank = match self.rank {
+            Some(RankName::PriceRatio) => Rank::PriceRatio,
+            Some(RankName::Gain) | None => Rank::Gain,
+        };
+        Ok(Box::new(QueueAllocation::new(self.close_losers.unwrap_or(false)).ranked_by(rank)))
+    }
+}
+
+module! {
+    "cofferdam/unranked@1" Allocation breaks [28 "who is closed depends on where the round begins, not on what was gained"];
+    /// Lots that nobody took are closed against holders of the other side from a place that the moment decides.
+    struct UnrankedSpec {
+        /// At most so many holders.
+        most: u32 ["number"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/unranked@1")]
+impl AllocationSpec for UnrankedSpec {
+    fn build(&self, ctx: &Context<'_>) -> Policy {
+        Ok(Box::new(ctx.check(self, UnrankedAllocation::new(self.most))?))
     }
 }
 

@@ -6,7 +6,8 @@ use cofferdam_circuit_breaker::{
     BandReference, CircuitBreaker, CoolOff, Coverage, Drawdown, InsuranceDrawdown, InsuranceDrawdownParams,
     LiquidationThrottle, LiquidationThrottleParams, OpenInterestCap, OpenInterestCapParams, OracleOutage,
     OracleOutageParams, PriceBand, PriceBandParams, PriceVelocity, PriceVelocityParams, Recovery,
-    ThrottleBudget, WithdrawalBaseline, WithdrawalRateLimit, WithdrawalRateLimitParams,
+    ThrottleBudget, WithdrawalBaseline, WithdrawalGate, WithdrawalGateParams, WithdrawalRateLimit,
+    WithdrawalRateLimitParams,
 };
 use cofferdam_core::{MarketId, Millis, PriceState};
 use serde::{Deserialize, Serialize};
@@ -204,6 +205,25 @@ impl BreakerSpec for WithdrawalRateLimitSpec {
         };
         let params = WithdrawalRateLimitParams { baseline, period: Millis(self.period_ms) };
         Ok(Box::new(ctx.check(self, WithdrawalRateLimit::new(params))?))
+    }
+}
+
+module! {
+    "cofferdam/withdrawal-gate@1" Breaker breaks [];
+    /// Delays withdrawals after a position past bankruptcy that nobody could be found to close against.
+    struct WithdrawalGateSpec {
+        /// How many blocks after the last such position it opens.
+        blocks: u64 ["blocks"],
+        /// How long after it, at the latest.
+        expires_ms: u64 ["ms"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/withdrawal-gate@1")]
+impl BreakerSpec for WithdrawalGateSpec {
+    fn build(&self, ctx: &Context<'_>) -> Breaker {
+        let params = WithdrawalGateParams { blocks: self.blocks, expires: Millis(self.expires_ms) };
+        Ok(Box::new(ctx.check(self, WithdrawalGate::new(params))?))
     }
 }
 

@@ -2,11 +2,12 @@
 
 use super::{GuardSpec, LiquidationSpec, module};
 use crate::{ConfigError, Context, Number, Ratio};
-use cofferdam_core::{GroupId, Level, Millis, Ppb, Quanta, RAY};
+use cofferdam_core::{GroupId, Level, MarketId, Millis, Ppb, Quanta, RAY};
 use cofferdam_liquidation_strategy::{
-    Bound, ByBidder, Deleverage, DeleveragePrice, DutchAuction, DutchTerms, FillGuard, FullClose, Gradual,
-    InsuranceCoverGuard, KeeperLiquidation, KeeperTerms, LimitGuard, LimitPrice, LiquidationStrategy,
-    OrderTerms, Pace, PartialToTarget, Penalty, PriceCurve, Takeover, Tiers,
+    Bound, ByBidder, ByMarket, Deleverage, DeleveragePrice, DutchAuction, DutchTerms, FillGuard, FirstSlice,
+    FullClose, Gradual, InsuranceCoverGuard, IsolatedMarkets, KeeperLiquidation, KeeperTerms, LimitGuard,
+    LimitPrice, LiquidationStrategy, OrderTerms, Pace, PartialToTarget, Penalty, PriceCurve, SlicePace,
+    Takeover, Tiers,
 };
 use serde::{Deserialize, Serialize};
 
@@ -174,6 +175,41 @@ impl LiquidationSpec for GradualSpec {
     }
 }
 
+module! {
+    "cofferdam/first-slice@1" Liquidation breaks [19 "within the cool-down everything is closed whole"];
+    /// A slice of each large position, then for a while everything whole.
+    struct FirstSliceSpec {
+        /// "any", "bankruptcy" or { band = "0.05" }.
+        limit: LimitSpec ["choice"],
+        /// As in a full close.
+        penalty: PenaltySpec ["table"],
+        /// How long an order stands.
+        ttl_ms: u64 ["ms"],
+        /// Share of a large position in its first order.
+        slice: Ratio ["ratio"],
+        /// A position of more than this is large.
+        large: Number ["amount of the numeraire"],
+        /// How long after a slice everything goes whole.
+        cooldown_ms: u64 ["ms"],
+        /// How long after a slice nothing is ordered.
+        pause_ms: Option<u64> ["ms", "1"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/first-slice@1")]
+impl LiquidationSpec for FirstSliceSpec {
+    fn build(&self, ctx: &Context<'_>) -> Strategy {
+        let terms = terms(ctx, self, self.limit, self.penalty, self.ttl_ms)?;
+        let pace = SlicePace {
+            slice: self.slice.0,
+            large: ctx.quanta("large", &self.large)?,
+            cooldown: Millis(self.cooldown_ms),
+            pause: Millis(self.pause_ms.unwrap_or(1)),
+        };
+        Ok(Box::new(ctx.check(self, FirstSlice::new(terms, pace))?))
+    }
+}
+
 /// When a tier applies.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -244,6 +280,33 @@ impl LiquidationSpec for ByBidderSpec {
     fn build(&self, ctx: &Context<'_>) -> Strategy {
         let engine = self.engine.build(&ctx.at("engine"))?;
         Ok(Box::new(ByBidder::new(engine, self.keeper.build(&ctx.at("keeper"))?)))
+    }
+}
+
+fn markets(ctx: &Context<'_>, names: &[String]) -> Result<Vec<MarketId>, ConfigError> {
+    names.iter().enumerate().map(|(i, name)| ctx.market(&format!("markets[{i}]"), name)).collect()
+}
+
+module! {
+    "cofferdam/by-market@1" Liquidation breaks [];
+    /// One strategy for accounts in certain markets, another for all others.
+    struct ByMarketSpec {
+        /// Which markets.
+        markets: Vec<String> ["names of markets"],
+        /// Plans for accounts with a position in one of them.
+        within: Box<dyn LiquidationSpec> ["table"],
+        /// Plans for the others.
+        otherwise: Box<dyn LiquidationSpec> ["table"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/by-market@1")]
+impl LiquidationSpec for ByMarketSpec {
+    fn build(&self, ctx: &Context<'_>) -> Strategy {
+        let within = self.within.build(&ctx.at("within"))?;
+        let otherwise = self.otherwise.build(&ctx.at("otherwise"))?;
+        let built = ByMarket::new(markets(ctx, &self.markets)?, within, otherwise);
+        Ok(Box::new(ctx.check(self, built)?))
     }
 }
 
@@ -443,5 +506,21 @@ impl GuardSpec for LimitGuardSpec {
         let terms = OrderTerms::new(self.limit.into(), Penalty::default(), Millis(1));
         let limit = ctx.check(self, terms)?.limit;
         Ok(Box::new(LimitGuard { limit }))
+    }
+}
+
+module! {
+    "cofferdam/isolated-markets@1" Guard breaks [];
+    /// Refuses a fill by which a position in an isolated-only market would share its account with another.
+    struct IsolatedMarketsSpec {
+        /// Which markets are isolated-only.
+        markets: Vec<String> ["names of markets"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/isolated-markets@1")]
+impl GuardSpec for IsolatedMarketsSpec {
+    fn build(&self, ctx: &Context<'_>) -> Result<Box<dyn FillGuard>, ConfigError> {
+        Ok(Box::new(IsolatedMarkets::new(markets(ctx, &self.markets)?)))
     }
 }
