@@ -57,6 +57,10 @@ impl Fold {
         let pool = Holder::Pool(self.terms.pool);
         let deficit = Holder::House(House::Deficit);
         match reason {
+            Reason::Auction => self.liquidated.extend(postings.iter().filter_map(|p| match p.holder {
+                Holder::Group(g) if p.units < 0 => Some(g),
+                _ => None,
+            })),
             Reason::Seizure => self.seized(postings, gained(pool, cash), state),
             Reason::BadDebt => self.totals.bad_debt -= gained(deficit, cash),
             Reason::Insurance => self.totals.insured += gained(deficit, cash),
@@ -72,7 +76,12 @@ impl Fold {
         let of = |keep: &dyn Fn(&Posting) -> bool| -> i128 {
             postings.iter().filter(|p| p.item == collateral && keep(p)).map(|p| p.units).sum()
         };
-        let seized = -of(&|p| p.units < 0);
+        // who pays gets it; what an auction has left over goes home and was not seized
+        let pays = |h: Holder| {
+            postings.iter().any(|p| p.holder == h && p.item == Item::Asset(self.terms.debt) && p.units < 0)
+        };
+        let home = of(&|p| p.units > 0 && matches!(p.holder, Holder::Group(_)) && !pays(p.holder));
+        let seized = -of(&|p| p.units < 0) - home;
         let fee = of(&|p| p.holder == Holder::House(House::Fees));
         let t = &mut self.totals;
         t.liquidations += 1;

@@ -2,7 +2,7 @@
 //! is a decision that is not kept, and compare what they would get for the collateral with what they would pay.
 
 use super::{LendingError, Shell};
-use cofferdam_core::{Amount, GroupId, Holder, Item, Millis, World};
+use cofferdam_core::{Amount, AuctionId, GroupId, Holder, Item, Millis, World};
 use cofferdam_stack::{Answer, Body, Fact, Input, InputId, Reason, Rejection};
 
 /// Shares of a debt that a keeper considers repaying: all, then what close factors and its own impact may ask.
@@ -58,9 +58,59 @@ impl Shell<'_> {
                 }
             }
         }
+        self.auctions(row, &groups)?;
         let idle = any && self.fold.totals.liquidations == wanted_before;
         self.unwanted = if idle { self.unwanted + 1 } else { 0 };
         self.unwanted_max = self.unwanted_max.max(self.unwanted);
+        Ok(())
+    }
+
+    /// Every open auction, offered to every keeper in turn: each buys the share that leaves it most, as long as any does. One that is
+    /// over begins again.
+    fn auctions(&mut self, row: usize, groups: &[GroupId]) -> Result<(), LendingError> {
+        let sold = Item::Asset(self.terms.collateral);
+        let open: Vec<(AuctionId, i128)> = self
+            .engine
+            .state()
+            .ledger()
+            .filter_map(|((holder, item), held)| match holder {
+                Holder::Auction(id) if *item == sold && held.units > 0 => Some((*id, held.units)),
+                _ => None,
+            })
+            .collect();
+        for (auction, lot) in open {
+            if let Some(&keeper) = groups.first() {
+                let _over = self.submit(Body::AuctionReset { keeper, auction })?;
+            }
+            for &keeper in groups {
+                let pay = Amount::new(self.cash(keeper));
+                let mut best: Option<(i128, Amount, i128)> = None;
+                for (num, den) in SHARES {
+                    let want = Amount::new(lot * num / den);
+                    if want.get() <= 0 || pay.get() <= 0 {
+                        continue;
+                    }
+                    let Some((paid, received)) =
+                        self.quoted(keeper, Body::AuctionBid { keeper, auction, want, pay })
+                    else {
+                        continue;
+                    };
+                    let profit = self.sale(row, received).proceeds - paid - self.scenario.gas.get();
+                    if best.is_none_or(|b| profit > b.0) {
+                        best = Some((profit, want, paid));
+                    }
+                }
+                let Some((_, want, paid)) = best.filter(|b| b.0 >= self.scenario.profit_min.get()) else {
+                    continue;
+                };
+                let pay = Amount::new(paid);
+                if self.submit(Body::AuctionBid { keeper, auction, want, pay })? == Answer::Done {
+                    self.gas_due += self.scenario.gas.get();
+                    self.fold.totals.gas += self.scenario.gas.get();
+                    self.sell(row, keeper)?;
+                }
+            }
+        }
         Ok(())
     }
 
@@ -115,11 +165,16 @@ impl Shell<'_> {
 
     /// What a bid would pay and receive; `None` where it would be refused.
     fn quote(&self, keeper: GroupId, target: GroupId, repay: i128) -> Option<(i128, i128)> {
+        self.quoted(keeper, self.bid(keeper, target, repay, 0))
+    }
+
+    /// What a request would pay and receive; `None` where it would be refused.
+    fn quoted(&self, keeper: GroupId, body: Body) -> Option<(i128, i128)> {
         let input = Input {
             id: InputId { source: self.scenario.source, number: self.number + 1 },
             time: Millis(self.now),
             block: 0,
-            body: self.bid(keeper, target, repay, 0),
+            body,
         };
         let decision = self.engine.stack().decide(self.engine.state(), &input);
         if decision.answer != Some(Answer::Done) {

@@ -224,3 +224,18 @@ fn parameters_without_meaning_are_refused() {
     let names: Vec<_> = variants(&alone(), &m).iter().map(|v| v.name).collect();
     assert_eq!(names.len(), 13);
 }
+
+/// A stack whose accounts are auctioned: keepers buy while the price falls, what is left goes home, and the book balances.
+#[test]
+fn keepers_buy_from_auctions() {
+    let text = include_str!("../../../../crates/protocols/stacks/maker.toml");
+    let stack = StackConfig::from_toml(text, "maker.toml").unwrap().build().unwrap().stack;
+    let crash = minutes((0..10).map(|_| 1_000).chain((0..120).map(|_| 950)));
+    let scenario = LendingScenario { opening_ltv: [0.68, 0.68, 0.68], ..alone() };
+    let outcome = run_lending(&crash, stack, &scenario, &mut ()).unwrap();
+    let t = &outcome.totals;
+    assert!(t.liquidations >= 1 && outcome.borrowers_liquidated == 1, "{t:?}");
+    // 68,000 and 13 % are raised, for less than 100 ETH at 950
+    assert!(t.repaid >= 68_000 * USD && t.seized_value <= 95_000 * USD && t.bad_debt == 0, "{t:?}");
+    assert_eq!(t.written_down, 0);
+}
