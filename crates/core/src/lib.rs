@@ -59,5 +59,8 @@ pub use quantity::{Amount, FundingIndex, Index, Lots, Quanta, Scaled, Ticks};
 pub use ratio::{Ppb, RAY, WAD};
 pub use scale::{AssetScale, MarketScale, ScaleError};
 pub use time::{At, Millis};
-pub use view::{AssetView, BalanceView, Case, DebtView, GroupView, MarketView, PositionView, WhatIf, World};
+pub use view::{
+    AssetView, BalanceView, Case, DebtView, GroupView, MarketView, PositionView, SCENARIOS_MAX,
+    ScenarioPrice, WhatIf, World,
+};
 pub use wide::Rounding;

@@ -99,6 +99,20 @@ pub struct MarketView {
     pub volatility: Ppb,
 }
 
+/// The most scenarios that are recorded per market.
+pub const SCENARIOS_MAX: usize = 4096;
+
+/// What an instrument would be worth in one scenario: an interval of ticks. A long position is valued at low, a short one at
+/// high.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct ScenarioPrice {
+    /// Lower end.
+    pub low: Ticks,
+    /// Upper end.
+    pub high: Ticks,
+}
+
 /// An asset as the other rooms see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
