@@ -61,6 +61,6 @@ pub use scale::{AssetScale, MarketScale, ScaleError};
 pub use time::{At, Millis};
 pub use view::{
     AssetView, BalanceView, Case, DebtView, GroupView, MarketView, PositionView, SCENARIOS_MAX,
-    ScenarioPrice, WhatIf, World,
+    ScenarioPrice, Scenarios, WhatIf, World,
 };
 pub use wide::Rounding;

@@ -1,6 +1,6 @@
 //! What happened: a closed set. A new module never adds a kind, so replaying facts needs no module at all.
 
-use crate::{Answer, InputId, OrderOutcome};
+use crate::{Answer, InputId, MarketScenarios, OrderOutcome};
 use cofferdam_core::{
     Amount, AssetId, At, DrawId, EventId, FundingIndex, GroupId, Index, Instrument, LayerId, Lots, MarketId,
     Millis, OrderId, Posting, Ppb, PriceRole, PriceView, Quanta, Quote, Scope, Slot, Ticks,
@@ -116,6 +116,8 @@ pub enum Fact {
     },
     /// A mark in the life of a deleveraging event.
     Event(EventMark),
+    /// What a market's instrument would be worth in every scenario.
+    Scenarios(MarketScenarios),
 }
 
 /// Why something was posted: what a report groups by.
