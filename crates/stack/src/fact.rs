@@ -213,6 +213,8 @@ pub struct Draw {
     pub layer: LayerId,
     /// In which event.
     pub event: Option<EventId>,
+    /// Whose loss it pays, if one account left it: should the layer not pay, the next one is asked for the same loss.
+    pub of: Option<GroupId>,
     /// In which asset.
     pub asset: AssetId,
     /// How much, in its atoms.

@@ -306,7 +306,7 @@ impl RiskStack {
             let open = draft.deficit(asset);
             if open.get() > 0 {
                 let market = self.market_of(asset, None);
-                self.insure(draft, asset, open, LossCause::Carried, market)?;
+                self.insure(draft, asset, open, (LossCause::Carried, None), market)?;
             }
         }
         Ok(())
@@ -422,7 +422,7 @@ impl RiskStack {
             }
             let market = self.market_of(draw.asset, None);
             let cause = LossCause::Default { layer: draw.layer };
-            self.insure(draft, draw.asset, Amount::new(missing), cause, market)?;
+            self.insure(draft, draw.asset, Amount::new(missing), (cause, draw.of), market)?;
             if market.is_none() {
                 self.allocate_or_carry(draft, draw.asset)?;
             }
