@@ -23,16 +23,16 @@ pub use traits::{
 ///
 /// ```
 /// cofferdam_stack::module! {
-///     "acme/night-watch@1" Breaker breaks [];
+///     "acme/night-guard@1" Breaker breaks [];
 ///     /// Halves what may be withdrawn at night.
-///     struct NightWatch {
+///     struct NightGuard {
 ///         /// When the night begins.
 ///         from_hour: u8 ["hour, UTC"],
 ///         /// When it ends.
 ///         to_hour: Option<u8> ["hour, UTC", "6"],
 ///     }
 /// }
-/// # fn main() { assert!(cofferdam_stack::modules().iter().any(|m| m.kind == "acme/night-watch@1")); }
+/// # fn main() { assert!(cofferdam_stack::modules().iter().any(|m| m.kind == "acme/night-guard@1")); }
 /// ```
 #[macro_export]
 macro_rules! module {
