@@ -9,6 +9,8 @@ pub enum World {
     Perpetual,
     /// They borrow against `ETH`.
     Lending,
+    /// They clear futures and options, whose scenario values come in as inputs: no recorded scenario has them.
+    Cleared,
 }
 
 /// A venue's rules as a stack.
@@ -52,6 +54,7 @@ macro_rules! presets {
 }
 
 presets! {
+    "ccp" Cleared "A clearing house for futures and options: scenario margin and default waterfall";
     "binance-usdm" Perpetual "Binance USD-M futures, tiers of October 2024";
 }
 
