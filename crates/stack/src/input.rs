@@ -324,13 +324,6 @@ pub enum Alarm {
         /// Who would have received.
         group: GroupId,
     },
-    /// A report that cannot be taken in as it is: nothing of it was recorded.
-    Malformed {
-        /// Which field.
-        field: String,
-        /// What would be accepted.
-        accepted: String,
-    },
     /// A fill worse than the order's limit: it is booked, and the venue should be asked.
     WorseThanLimit {
         /// The order named.
@@ -339,6 +332,13 @@ pub enum Alarm {
         price: Ticks,
         /// The worst price that it accepted.
         limit: Ticks,
+    },
+    /// A report that cannot be taken in as it is: nothing of it was recorded.
+    Malformed {
+        /// Which field.
+        field: String,
+        /// What would be accepted.
+        accepted: String,
     },
 }
 
