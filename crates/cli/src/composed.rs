@@ -239,6 +239,12 @@ impl Composed {
         self.parts().assets.first().map_or(0, |a| i32::from(a.scale.quantum_exponent))
     }
 
+    /// A scenario's value, in ticks, of any sign.
+    pub(crate) fn value_ticks(&self, of: Instrument, x: Number, at: &Place<'_>) -> Result<Ticks, CliError> {
+        let units = whole(x.0, self.tick_exponent(of)?, "ticks", at)?;
+        i64::try_from(units).map(Ticks::new).map_err(|_| too_large(at))
+    }
+
     /// A price above zero, in ticks.
     pub(crate) fn ticks(&self, of: Instrument, x: Number, at: &Place<'_>) -> Result<Ticks, CliError> {
         let units = whole(x.0, self.tick_exponent(of)?, "ticks", at)?;

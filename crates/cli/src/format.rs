@@ -148,6 +148,19 @@ pub(crate) struct MarketInput {
     /// The mark before the last one. Default: the mark.
     #[serde(default)]
     pub(crate) previous_mark: Option<Number>,
+    /// What its instrument would be worth in every scenario. Default: none recorded.
+    #[serde(default)]
+    pub(crate) scenarios: Option<ScenariosInput>,
+}
+
+/// Values of an instrument in every scenario, as computed outside.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ScenariosInput {
+    /// Its value when they were computed.
+    pub(crate) base: Number,
+    /// Pairs of a low and a high, in the scenarios' order: a long position takes the low, a short one the high.
+    pub(crate) values: Vec<(Number, Number)>,
 }
 
 /// A margin group: a cross account, an isolated position or a sub-account. Everything in it nets.

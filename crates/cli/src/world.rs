@@ -3,13 +3,15 @@
 use crate::composed::{Composed, ratio, too_large, within};
 use crate::document::Place;
 use crate::error::CliError;
-use crate::format::{GroupInput, MarketInput, Number, PositionInput, PriceInput, PriceOutput, Prices};
+use crate::format::{
+    GroupInput, MarketInput, Number, PositionInput, PriceInput, PriceOutput, Prices, ScenariosInput,
+};
 use cofferdam_core::{
     BalanceView, DebtView, FundingIndex, GroupId, GroupView, Instrument, Item, Lots, Millis, PositionView,
-    PriceState, PriceView, Quanta, Scaled,
+    PriceState, PriceView, Quanta, Scaled, ScenarioPrice,
 };
 use cofferdam_margin_engine::Account;
-use cofferdam_stack::{MarketTerms, State};
+use cofferdam_stack::{Fact, MarketScenarios, MarketTerms, State};
 use std::collections::BTreeMap;
 
 /// Prices and markets of a moment, from a question: the stack's first state with its prices set.
@@ -48,7 +50,34 @@ pub(crate) fn world(
             set_market(composed, terms, m, given, &at)?;
         }
     }
-    Ok(State::new(market_views, asset_views, Millis::ZERO))
+    let mut state = State::new(market_views, asset_views, Millis::ZERO);
+    for (name, given) in markets {
+        let at = at_markets.field(name).field("scenarios");
+        let Some(scenarios) = &given.scenarios else { continue };
+        let set = scenario_set(composed, composed.market(name, &at)?, scenarios, &at)?;
+        state.evolve(&Fact::Scenarios(set)).map_err(|e| CliError::at(&at, e))?;
+    }
+    Ok(state)
+}
+
+fn scenario_set(
+    composed: &Composed,
+    terms: &MarketTerms,
+    given: &ScenariosInput,
+    at: &Place<'_>,
+) -> Result<MarketScenarios, CliError> {
+    let of = Instrument::Market(terms.id);
+    let mut values = Vec::with_capacity(given.values.len());
+    for (i, (low, high)) in given.values.iter().enumerate() {
+        let at = at.field("values").item(i);
+        let (low, high) = (composed.value_ticks(of, *low, &at)?, composed.value_ticks(of, *high, &at)?);
+        if low > high {
+            return Err(CliError::refuse(&at, "low <= high"));
+        }
+        values.push(ScenarioPrice { low, high });
+    }
+    let base = composed.value_ticks(of, given.base, &at.field("base"))?;
+    Ok(MarketScenarios { market: terms.id, base, values })
 }
 
 fn empty_asset(state: &State, id: cofferdam_core::AssetId) -> Option<cofferdam_core::AssetView> {

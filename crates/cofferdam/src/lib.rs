@@ -12,6 +12,7 @@
 //! | `circuit_breaker` | `circuit-breaker` | what to stop, for how long, and what never |
 //! | `stack` | `stack` | the rooms composed: `decide`, `evolve`, specs |
 //! | `sim` | `sim` (off by default) | the market around a stack, simulated |
+//! | `forecast` | `forecast` (off by default) | what instruments would be worth in each scenario |
 //!
 //! Features add modules and change nothing in them.
 //!
@@ -28,6 +29,9 @@
 pub use cofferdam_circuit_breaker as circuit_breaker;
 #[doc(inline)]
 pub use cofferdam_core as core;
+#[cfg(feature = "forecast")]
+#[doc(inline)]
+pub use cofferdam_forecast as forecast;
 #[cfg(feature = "insurance-layer")]
 #[doc(inline)]
 pub use cofferdam_insurance_layer as insurance_layer;

@@ -4,6 +4,7 @@ use crate::{
     Amount, AssetId, AssetScale, At, AuctionId, FundingIndex, GroupId, Health, Index, Lots, MarketId,
     MarketScale, MathError, Posting, Ppb, PriceView, Quanta, Scaled, Ticks, Verdict,
 };
+use alloc::vec::Vec;
 use core::fmt;
 
 /// A position: lots, what they cost, and what funding has accrued since they were last touched.
@@ -99,6 +100,36 @@ pub struct MarketView {
     pub volatility: Ppb,
 }
 
+/// The most scenarios that are recorded per market.
+pub const SCENARIOS_MAX: usize = 4096;
+
+/// What an instrument would be worth in one scenario: an interval of ticks. A long position is valued at low, a short one at
+/// high.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct ScenarioPrice {
+    /// Lower end.
+    pub low: Ticks,
+    /// Upper end.
+    pub high: Ticks,
+}
+
+/// What a market's instrument would be worth in every scenario, as last recorded (computed outside).
+///
+/// Scenarios are counted: the same place of two lists is the same scenario, so the losses of two instruments of one underlying add up
+/// place by place. A margin model reads the change from `base`, the value that the list was computed at, and not from the mark,
+/// which may have moved since.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Scenarios {
+    /// How many lists of this market were recorded before and with this one: moves with every list.
+    pub revision: u64,
+    /// The instrument's value when the list was computed.
+    pub base: Ticks,
+    /// Its value in each scenario.
+    pub values: Vec<ScenarioPrice>,
+}
+
 /// An asset as the other rooms see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -119,6 +150,8 @@ pub trait World {
     fn market(&self, id: MarketId) -> Option<&MarketView>;
     /// An asset, if there is one.
     fn asset(&self, id: AssetId) -> Option<&AssetView>;
+    /// The scenario values of a market, if any were recorded.
+    fn scenarios(&self, id: MarketId) -> Option<&Scenarios>;
 }
 
 /// What a group's health would be after postings.

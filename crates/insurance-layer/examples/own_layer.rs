@@ -48,6 +48,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (now, amount) = (Millis(time), Quanta::new(amount));
         let loss = Loss {
             event,
+            of: None,
             market: None,
             asset: AssetId(0),
             cause: LossCause::Bankruptcy,

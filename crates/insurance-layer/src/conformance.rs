@@ -27,6 +27,7 @@ pub fn losses() -> impl Iterator<Item = Loss> {
         [0, 1, 500, 1 << 40].into_iter().flat_map(move |before| {
             [None, Some(EventId(3))].into_iter().map(move |event| Loss {
                 event,
+                of: None,
                 market: Some(MarketId(1)),
                 asset: AssetId(0),
                 cause: LossCause::Bankruptcy,

@@ -6,7 +6,7 @@
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 use async_trait::async_trait;
-use cofferdam_core::{AssetId, DrawId, EventId, LayerId, MarketId, MathError, Millis, Ppb, Quanta};
+use cofferdam_core::{AssetId, DrawId, EventId, GroupId, LayerId, MarketId, MathError, Millis, Ppb, Quanta};
 use core::fmt::Debug;
 
 /// Why a loss arose.
@@ -30,6 +30,8 @@ pub enum LossCause {
 pub struct Loss {
     /// The deleveraging event it belongs to, if one is open.
     pub event: Option<EventId>,
+    /// Whose account left it, if one did: members of a mutual fund pay for one another, and first for themselves.
+    pub of: Option<GroupId>,
     /// The market, if one.
     pub market: Option<MarketId>,
     /// In which asset it has to be paid.

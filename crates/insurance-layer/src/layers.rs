@@ -137,7 +137,7 @@ impl Band {
 ///     layer: LayerId(1), capacity: Quanta::new(50), drawn_event: Quanta::ZERO, drawn_total: Quanta::ZERO,
 /// };
 /// let loss = |before, amount| Loss {
-///     event: None, market: None, asset: AssetId(0), cause: LossCause::Bankruptcy, amount: Quanta::new(amount),
+///     event: None, of: None, market: None, asset: AssetId(0), cause: LossCause::Bankruptcy, amount: Quanta::new(amount),
 ///     event_before: Quanta::new(before), total_before: Quanta::new(before),
 /// };
 /// let pays = |before, amount| layer.respond(&loss(before, amount), Quanta::new(amount), &standing);

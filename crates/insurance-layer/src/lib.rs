@@ -25,6 +25,7 @@ mod contribution;
 #[cfg(feature = "std")]
 mod escrowed;
 mod layers;
+mod mutual;
 mod programme;
 
 pub use book::{CommitmentBook, Drawn};
@@ -36,6 +37,7 @@ pub use contribution::contribution;
 #[cfg(feature = "std")]
 pub use escrowed::EscrowedFund;
 pub use layers::{AggregateStopLoss, Band, ExcessOfLoss, Fund, QuotaBasis, QuotaShare};
+pub use mutual::Mutual;
 pub use programme::{Entry, Gap, Programme, Response};
 
 /// The version of the provider contract in this crate; a [`Manifest`] states the one its provider speaks.

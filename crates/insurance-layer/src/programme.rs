@@ -1,8 +1,9 @@
 //! A programme: layers in order, each seeing what the last one left. It never trusts a layer's answer.
 
+use crate::mutual::Tranche;
 use crate::{
     AggregateStopLoss, Band, Draw, ExcessOfLoss, Fund, InsuranceError, InsuranceLayer, Loss, LossWaterfall,
-    QuotaBasis, QuotaShare, Standing, Waterfall, refuse,
+    Mutual, QuotaBasis, QuotaShare, Standing, Waterfall, refuse,
 };
 use alloc::{boxed::Box, collections::BTreeMap, format, string::ToString, vec::Vec};
 use cofferdam_core::{LayerId, Ppb, Quanta};
@@ -14,6 +15,7 @@ enum Shape {
     Share(QuotaShare),
     Event(Band),
     Aggregate(Band),
+    Mutual(Mutual),
     Opaque,
 }
 
@@ -51,6 +53,12 @@ impl Entry {
         Self::built_in(layer, terms, Shape::Aggregate(terms.band()))
     }
 
+    /// A member's part of a mutual fund or call.
+    #[must_use]
+    pub fn mutual(layer: LayerId, terms: Mutual) -> Self {
+        Self::built_in(layer, terms, Shape::Mutual(terms))
+    }
+
     /// Terms of a stranger. The programme cannot see into them: it checks the answers only.
     #[must_use]
     pub fn custom(layer: LayerId, terms: Box<dyn InsuranceLayer>) -> Self {
@@ -61,11 +69,22 @@ impl Entry {
         Self { layer, terms: Box::new(terms), shape, beside: false }
     }
 
-    /// Puts this quota share on the level of the entry before it: both take their share of the same sum.
+    /// Puts this entry on the level of the one before it: quota shares take their share of the same sum, members of a mutual fund
+    /// share one sum.
     #[must_use]
     pub fn beside_previous(mut self) -> Self {
         self.beside = true;
         self
+    }
+
+    // a member's contribution, for the member's own loss
+    fn owner_first(&self, loss: &Loss) -> bool {
+        matches!(self.shape, Shape::Mutual(terms) if terms.own_first && terms.is_own(loss))
+    }
+
+    // a member that pays for others
+    fn shares(&self, loss: &Loss) -> bool {
+        matches!(self.shape, Shape::Mutual(terms) if !terms.is_own(loss))
     }
 
     /// Which layer.
@@ -104,6 +123,8 @@ pub struct Response {
 /// - Every answer is cut to between zero and what is left, and to the capacity of the layer's standing; an error counts as
 ///   zero. A layer that lies loses its say, never the stack's money (INV-44), and the next layer carries the gap.
 /// - A layer without a standing has no capacity. Of two standings of one layer the smaller capacity counts.
+/// - Members of a mutual fund on one level share what is left in proportion to what each can pay, and a member's own contribution meets the
+///   member's own loss before every other layer: there INV-24 is broken by design.
 /// - Sum of draws + residual = loss, exactly (INV-25); each draw is above zero and a layer is drawn on once.
 ///
 /// ```
@@ -119,7 +140,7 @@ pub struct Response {
 ///     Entry::fund(LayerId(3)),
 /// ])?;
 /// let loss = Loss {
-///     event: None, market: None, asset: AssetId(0), cause: LossCause::Bankruptcy, amount: Quanta::new(401),
+///     event: None, of: None, market: None, asset: AssetId(0), cause: LossCause::Bankruptcy, amount: Quanta::new(401),
 ///     event_before: Quanta::ZERO, total_before: Quanta::ZERO,
 /// };
 /// let standing = |id, capacity| Standing {
@@ -140,7 +161,7 @@ impl Programme {
     /// A programme of these layers, in this order.
     ///
     /// Refuses, naming the field: a layer that stands twice; excess layers of one kind that overlap or are not in the
-    /// order of their attachments; a layer beside another where not both are quota shares of what is left; shares of one
+    /// order of their attachments; a layer beside another where not both are quota shares of what is left or members of a mutual fund; shares of one
     /// level that add up to more than one whole.
     pub fn new(entries: Vec<Entry>) -> Result<Self, InsuranceError> {
         let mut seen = Check::default();
@@ -183,9 +204,29 @@ impl Programme {
         let standings = strictest(standings);
         let (mut left, mut level) = (loss.amount, loss.amount);
         let mut responses = Vec::with_capacity(self.entries.len());
-        for entry in &self.entries {
+        let capacity =
+            |e: &Entry| standings.get(&e.layer).map_or(Quanta::ZERO, |s| s.capacity.positive_part());
+        for entry in self.entries.iter().filter(|e| e.owner_first(loss)) {
+            let paid = left.min(capacity(entry));
+            responses.push(Response { layer: entry.layer, left, answer: Ok(left), paid });
+            left = left.try_sub(paid)?;
+        }
+        let mut tranche = Tranche::default();
+        for (i, entry) in self.entries.iter().enumerate() {
             if !entry.beside {
                 level = left;
+                let level_of = self.entries.iter().enumerate().skip(i);
+                let beside = level_of.take_while(|(j, e)| *j == i || e.beside).map(|(_, e)| e);
+                tranche = Tranche::new(level, beside.filter(|e| e.shares(loss)).map(capacity))?;
+            }
+            if let Shape::Mutual(terms) = entry.shape {
+                if entry.owner_first(loss) {
+                    continue; // has paid what it could
+                }
+                let paid = if terms.is_own(loss) { Quanta::ZERO } else { tranche.share(capacity(entry))? };
+                responses.push(Response { layer: entry.layer, left: level, answer: Ok(paid), paid });
+                left = left.try_sub(paid)?;
+                continue;
             }
             let absent = Standing {
                 layer: entry.layer,
@@ -247,8 +288,10 @@ struct Check {
     layers: Vec<LayerId>,
     event_end: Option<Quanta>,
     aggregate_end: Option<Quanta>,
-    // shares on the current level; None where nobody may stand beside
+    // shares on the current level; None where no quota share may stand beside
     shares: Option<Ppb>,
+    // whether members of a mutual fund stand on it
+    mutual: bool,
 }
 
 impl Check {
@@ -260,18 +303,22 @@ impl Check {
         match entry.shape {
             Shape::Event(band) => follows(&mut self.event_end, band)?,
             Shape::Aggregate(band) => follows(&mut self.aggregate_end, band)?,
-            Shape::Whole | Shape::Share(_) | Shape::Opaque => {}
+            Shape::Whole | Shape::Share(_) | Shape::Mutual(_) | Shape::Opaque => {}
         }
         let share = match entry.shape {
             Shape::Share(terms) if terms.basis() == QuotaBasis::Left => Some(terms.share()),
             _ => None,
         };
+        let mutual = matches!(entry.shape, Shape::Mutual(_));
         if !entry.beside {
-            self.shares = share;
+            (self.shares, self.mutual) = (share, mutual);
+            return Ok(());
+        }
+        if mutual && self.mutual {
             return Ok(());
         }
         let (Some(share), Some(before)) = (share, self.shares) else {
-            let accepted = "a quota share of what is left, after another one";
+            let accepted = "a quota share of what is left, after another one, or a member after a member";
             return Err(refuse("beside_previous", "true".to_string(), accepted));
         };
         // both at most one whole

@@ -18,6 +18,7 @@ fn q(x: i128) -> Quanta {
 fn loss(amount: i128, before: i128) -> Loss {
     Loss {
         event: Some(EventId(1)),
+        of: None,
         market: None,
         asset: AssetId(0),
         cause: LossCause::Bankruptcy,
@@ -156,7 +157,8 @@ fn faults_of_a_programme_are_named() {
         "layers[1].share",
         "layers[1].share is 0.5; accepted is at most 0.4, what is left on its level",
     );
-    let beside = "is true; accepted is a quota share of what is left, after another one";
+    let beside =
+        "is true; accepted is a quota share of what is left, after another one, or a member after a member";
     for (index, entries) in [
         (0, vec![quota(1, 1).beside_previous()]),
         (1, vec![fund(1), quota(2, 1).beside_previous()]),

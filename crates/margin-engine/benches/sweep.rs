@@ -29,6 +29,9 @@ impl World for Sheet {
     fn asset(&self, id: AssetId) -> Option<&AssetView> {
         (id == self.usd.id).then_some(&self.usd)
     }
+    fn scenarios(&self, _: MarketId) -> Option<&Scenarios> {
+        None
+    }
 }
 
 /// The naive layout: a vector per account, wide numbers everywhere, a search for the tier, a division per position.

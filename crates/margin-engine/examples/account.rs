@@ -15,6 +15,9 @@ impl World for Prices {
     fn asset(&self, id: AssetId) -> Option<&AssetView> {
         (id == self.usd.id).then_some(&self.usd)
     }
+    fn scenarios(&self, _: MarketId) -> Option<&Scenarios> {
+        None
+    }
 }
 
 fn prices(mark: i64) -> Result<Prices, Box<dyn std::error::Error>> {

@@ -20,6 +20,9 @@ pub enum MarginError {
     /// A price without meaning: health cannot be told.
     #[error("the price of {0:?} is not usable")]
     NoPrice(cofferdam_core::Instrument),
+    /// Markets that net with one another settle in different assets.
+    #[error("market {0} settles in another asset than the markets it nets with; accepted is one asset")]
+    MixedSettlement(MarketId),
     /// A parameter outside its range.
     #[error("{field} is {value}; accepted is {accepted}")]
     Parameter {
@@ -68,6 +71,8 @@ pub enum Coordinate {
     DebtIndex(AssetId),
     /// Any other public term of a market that scales its requirement (open interest, recorded volatility).
     Scale(MarketId),
+    /// How often scenario values of a market were recorded ([`cofferdam_core::Scenarios::revision`]).
+    Scenarios(MarketId),
 }
 
 /// A closed range of one coordinate; `low > high` is the empty range.

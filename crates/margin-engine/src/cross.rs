@@ -274,7 +274,7 @@ impl MarginModel for CrossMargin {
         world: &dyn World,
         level: Level,
     ) -> Result<Vec<SafeRange>, MarginError> {
-        self.boxes(group, world, level)
+        self.boxes(group, world, level, 0)
     }
 }
 
@@ -378,7 +378,11 @@ impl<'a> Held<'a> {
 
     /// What a level asks, in quanta of the numeraire, rounded up.
     pub(crate) fn demand(&self, model: &CrossMargin, basic: Basic, level: Level) -> Result<i128, MathError> {
-        let required = model.levels.required(level, basic)?;
+        self.in_numeraire(model.levels.required(level, basic)?)
+    }
+
+    /// A requirement in quanta of the settlement asset as quanta of the numeraire, rounded up.
+    pub(crate) fn in_numeraire(&self, required: i128) -> Result<i128, MathError> {
         match self.conversion {
             None => Ok(required),
             Some(p) => {

@@ -37,11 +37,13 @@ struct Exposure {
 }
 
 impl CrossMargin {
+    /// The box at a level, with `kept` quanta of the slack set aside for what this model does not ask itself.
     pub(crate) fn boxes(
         &self,
         group: &GroupView<'_>,
         world: &dyn World,
         level: Level,
+        kept: i128,
     ) -> Result<Vec<SafeRange>, MarginError> {
         let Some(line) = self.line(group, world, level)? else { return Ok(Vec::new()) };
         if line.demand.is_zero() && group.positions.is_empty() && group.debts.is_empty() {
@@ -53,11 +55,12 @@ impl CrossMargin {
         }
         let assets = exposures(group, &positions)?;
         let mut work = Work { model: self, world, level, ranges: Vec::with_capacity(RANGES) };
-        if line.slack() < 0 {
+        let slack = line.slack().checked_sub(kept).ok_or(MathError::Overflow)?;
+        if slack < 0 {
             work.empty(&positions, &assets);
             return Ok(work.ranges);
         }
-        work.fill(positions, assets, line.slack())?;
+        work.fill(positions, assets, slack)?;
         Ok(work.ranges)
     }
 }

@@ -9,6 +9,8 @@ pub enum World {
     Perpetual,
     /// They borrow against `ETH`.
     Lending,
+    /// They clear futures and options, whose scenario values come in as inputs: no recorded scenario has them.
+    Cleared,
 }
 
 /// A venue's rules as a stack.
@@ -55,6 +57,7 @@ presets! {
     "euler-v2" Lending "Euler v2 (Euler Vault Kit), a vault of USDC against ETH";
     "morpho-blue" Lending "Morpho Blue, a market of USDC against ETH at 86 %";
     "aave-v3" Lending "Aave v3.7, USDC against ETH, in the market of its own tests";
+    "ccp" Cleared "A clearing house for futures and options: scenario margin and default waterfall";
     "binance-usdm" Perpetual "Binance USD-M futures, tiers of October 2024";
     "maker" Lending "Maker Liquidations 2.0 (makerdao/dss@fa4f663)";
     "dydx-v4" Perpetual "dYdX v4, v4-chain at 84d4664b (March 2026)";

@@ -10,7 +10,7 @@ use crate::{
 use cofferdam_core::{
     Amount, AssetId, AssetView, DrawId, FundingIndex, GroupId, Holder, House, Instrument, Item, LayerId,
     Lots, MarketId, MarketView, MathError, Memory, MemoryStore, Millis, OrderId, Posting, Quanta, Quote,
-    Scope, Slot, SourceId, World, Writes,
+    Scenarios, Scope, Slot, SourceId, World, Writes,
 };
 use cofferdam_margin_engine::{Account, Book, BookError, Holdings, MarginError, Position};
 use std::borrow::Cow;
@@ -36,6 +36,7 @@ pub(crate) struct Draft<'s> {
     ledger: BTreeMap<(Holder, Item), Holding>,
     markets: BTreeMap<MarketId, MarketView>,
     assets: BTreeMap<AssetId, AssetView>,
+    scenarios: BTreeMap<MarketId, Scenarios>,
     quotes: BTreeMap<Instrument, Vec<Quote>>,
     memory: BTreeMap<(Slot, Scope), Vec<u8>>,
     orders: BTreeMap<OrderId, Option<Order>>,
@@ -57,6 +58,7 @@ impl<'s> Draft<'s> {
             ledger: BTreeMap::new(),
             markets: BTreeMap::new(),
             assets: BTreeMap::new(),
+            scenarios: BTreeMap::new(),
             quotes: BTreeMap::new(),
             memory: BTreeMap::new(),
             orders: BTreeMap::new(),
@@ -248,6 +250,10 @@ impl World for Draft<'_> {
     fn asset(&self, id: AssetId) -> Option<&AssetView> {
         self.assets.get(&id).or_else(|| self.state.assets.get(&id))
     }
+
+    fn scenarios(&self, id: MarketId) -> Option<&Scenarios> {
+        self.scenarios.get(&id).or_else(|| self.state.scenarios.get(&id))
+    }
 }
 
 impl MemoryStore for Draft<'_> {
@@ -306,6 +312,12 @@ impl Store for Draft<'_> {
     }
     fn set_market(&mut self, view: MarketView) {
         self.markets.insert(view.id, view);
+    }
+    fn scenario_set(&self, id: MarketId) -> Option<&Scenarios> {
+        self.scenarios(id)
+    }
+    fn set_scenarios(&mut self, id: MarketId, scenarios: Scenarios) {
+        self.scenarios.insert(id, scenarios);
     }
     fn asset_view(&self, id: AssetId) -> Option<&AssetView> {
         self.asset(id)

@@ -1,6 +1,6 @@
 //! What happened: a closed set. A new module never adds a kind, so replaying facts needs no module at all.
 
-use crate::{Answer, InputId, OrderOutcome};
+use crate::{Answer, InputId, MarketScenarios, OrderOutcome};
 use cofferdam_core::{
     Amount, AssetId, At, DrawId, EventId, FundingIndex, GroupId, Index, Instrument, LayerId, Lots, MarketId,
     Millis, OrderId, Posting, Ppb, PriceRole, PriceView, Quanta, Quote, Scope, Slot, Ticks,
@@ -116,6 +116,8 @@ pub enum Fact {
     },
     /// A mark in the life of a deleveraging event.
     Event(EventMark),
+    /// What a market's instrument would be worth in every scenario.
+    Scenarios(MarketScenarios),
 }
 
 /// Why something was posted: what a report groups by.
@@ -213,6 +215,8 @@ pub struct Draw {
     pub layer: LayerId,
     /// In which event.
     pub event: Option<EventId>,
+    /// Whose loss it pays, if one account left it: should the layer not pay, the next one is asked for the same loss.
+    pub of: Option<GroupId>,
     /// In which asset.
     pub asset: AssetId,
     /// How much, in its atoms.

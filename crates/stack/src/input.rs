@@ -2,7 +2,7 @@
 
 use cofferdam_core::{
     Amount, AssetId, At, AuctionId, DrawId, GroupId, Instrument, LayerId, Lots, MarketId, Millis, OrderId,
-    PoolId, Ppb, PriceState, Quanta, Quote, Ticks,
+    PoolId, Ppb, PriceState, Quanta, Quote, ScenarioPrice, Ticks,
 };
 use serde::{Deserialize, Serialize};
 
@@ -226,6 +226,20 @@ pub enum Body {
         /// Which auction.
         auction: AuctionId,
     },
+    /// Report: what instruments would be worth in every scenario, as computed outside. All of it is recorded or nothing: a margin
+    /// that reads one instrument's old list beside another's new one would be wrong.
+    Scenarios(Vec<MarketScenarios>),
+}
+
+/// Scenario values of one market: at least one and at most [`cofferdam_core::SCENARIOS_MAX`], each with low <= high.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarketScenarios {
+    /// Which market.
+    pub market: MarketId,
+    /// The instrument's value when they were computed.
+    pub base: Ticks,
+    /// Its value in each scenario, in the scenarios' order.
+    pub values: Vec<ScenarioPrice>,
 }
 
 impl Body {
@@ -237,6 +251,7 @@ impl Body {
             Self::Clock
                 | Self::Quotes(_)
                 | Self::Volatility { .. }
+                | Self::Scenarios(_)
                 | Self::Deposit { .. }
                 | Self::Fill { .. }
                 | Self::OrderEnded { .. }
@@ -335,6 +350,13 @@ pub enum Alarm {
         price: Ticks,
         /// The worst price that it accepted.
         limit: Ticks,
+    },
+    /// A report that cannot be taken in as it is: nothing of it was recorded.
+    Malformed {
+        /// Which field.
+        field: String,
+        /// What would be accepted.
+        accepted: String,
     },
 }
 

@@ -31,7 +31,9 @@ pub use decide::StepError;
 pub use draft::Decision;
 pub use engine::{Engine, Observer, Outcome, StepCause, StepLimit};
 pub use fact::{Draw, EventMark, Fact, LayerState, Order, Reason, Work, WorkKey};
-pub use input::{Alarm, Answer, Body, Effect, Input, InputId, Named, OrderOutcome, Rejection};
+pub use input::{
+    Alarm, Answer, Body, Effect, Input, InputId, MarketScenarios, Named, OrderOutcome, Rejection,
+};
 pub use journal::{JournalError, JournalReader, JournalWriter, Kind as JournalKind};
 pub use spec::{
     AccrualSpec, AllocationSpec, Breach, BreakerSpec, BrokenLaw, Built, ConfigError, Context, CurveSpec,

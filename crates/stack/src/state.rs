@@ -6,8 +6,8 @@ use crate::{
 };
 use cofferdam_core::{
     AssetId, AssetView, At, DrawId, EventId, FundingIndex, GroupId, Holder, Instrument, Item, LayerId, Lots,
-    MapMemory, MarketId, MarketView, MemoryStore, Millis, OrderId, Posting, Quanta, Quote, Scope, Slot,
-    SourceId, World,
+    MapMemory, MarketId, MarketView, MemoryStore, Millis, OrderId, Posting, Quanta, Quote, Scenarios, Scope,
+    Slot, SourceId, World,
 };
 use cofferdam_margin_engine::{Book, BookError};
 use serde::{Deserialize, Serialize};
@@ -72,6 +72,7 @@ pub struct State {
     pub(crate) ledger: BTreeMap<(Holder, Item), Holding>,
     pub(crate) markets: BTreeMap<MarketId, MarketView>,
     pub(crate) assets: BTreeMap<AssetId, AssetView>,
+    pub(crate) scenarios: BTreeMap<MarketId, Scenarios>,
     pub(crate) quotes: BTreeMap<Instrument, Vec<Quote>>,
     pub(crate) memory: MapMemory,
     pub(crate) orders: BTreeMap<OrderId, Order>,
@@ -241,6 +242,11 @@ impl State {
         // serialising integers, strings and maps to memory cannot fail; were it to, the hash would not match any other
         h.update(postcard::to_allocvec(&parts).unwrap_or_default());
         h.update(postcard::to_allocvec(&more).unwrap_or_default());
+        // what a stack never used leaves its hash as it was before there was such a thing
+        if !self.scenarios.is_empty() {
+            h.update(b"scenarios");
+            h.update(postcard::to_allocvec(&self.scenarios).unwrap_or_default());
+        }
         h.finalize().into()
     }
 }
@@ -252,6 +258,10 @@ impl World for State {
 
     fn asset(&self, id: AssetId) -> Option<&AssetView> {
         self.assets.get(&id)
+    }
+
+    fn scenarios(&self, id: MarketId) -> Option<&Scenarios> {
+        self.scenarios.get(&id)
     }
 }
 
@@ -290,6 +300,12 @@ impl Store for State {
     }
     fn set_market(&mut self, view: MarketView) {
         self.markets.insert(view.id, view);
+    }
+    fn scenario_set(&self, id: MarketId) -> Option<&Scenarios> {
+        self.scenarios(id)
+    }
+    fn set_scenarios(&mut self, id: MarketId, scenarios: Scenarios) {
+        self.scenarios.insert(id, scenarios);
     }
     fn asset_view(&self, id: AssetId) -> Option<&AssetView> {
         self.assets.get(&id)

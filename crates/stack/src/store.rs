@@ -7,8 +7,8 @@ use crate::{
 };
 use cofferdam_core::{
     Amount, AssetId, AssetView, DrawId, FundingIndex, GroupId, Holder, Instrument, Item, LayerId, Lots,
-    MarketId, MarketView, MathError, Millis, OrderId, Posting, PriceRole, Quanta, Quote, Scope, Slot,
-    SourceId, Unbalanced, check_balanced,
+    MarketId, MarketView, MathError, Millis, OrderId, Posting, PriceRole, Quanta, Quote, Scenarios, Scope,
+    Slot, SourceId, Unbalanced, check_balanced,
 };
 use cofferdam_margin_engine::BookError;
 
@@ -82,6 +82,8 @@ pub(crate) trait Store {
     fn set_holding(&mut self, holder: Holder, item: Item, holding: Holding);
     fn market_view(&self, id: MarketId) -> Option<&MarketView>;
     fn set_market(&mut self, view: MarketView);
+    fn scenario_set(&self, id: MarketId) -> Option<&Scenarios>;
+    fn set_scenarios(&mut self, id: MarketId, scenarios: Scenarios);
     fn asset_view(&self, id: AssetId) -> Option<&AssetView>;
     fn set_asset(&mut self, view: AssetView);
     fn set_quote(&mut self, instrument: Instrument, source: SourceId, quote: Quote);
@@ -156,6 +158,13 @@ pub(crate) fn apply(store: &mut dyn Store, fact: &Fact) -> Result<(), EvolveErro
             store.set_work(*key, None);
         }
         Fact::Event(mark) => event(store, *mark)?,
+        Fact::Scenarios(set) => {
+            known_market(store, set.market)?;
+            let before = store.scenario_set(set.market).map_or(0, |s| s.revision);
+            let revision = before.checked_add(1).ok_or(MathError::Overflow)?;
+            let scenarios = Scenarios { revision, base: set.base, values: set.values.clone() };
+            store.set_scenarios(set.market, scenarios);
+        }
     }
     Ok(())
 }

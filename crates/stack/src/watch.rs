@@ -166,6 +166,7 @@ fn value(state: &State, key: Key) -> Option<(i128, i128)> {
         Key::Of(Coordinate::Funding(m)) => both(state.market(m)?.funding.get()),
         Key::Of(Coordinate::DebtIndex(a)) => both(i128::try_from(state.asset(a)?.debt_index.get()).ok()?),
         Key::Of(Coordinate::Scale(m)) | Key::Interest(m) => both(state.market(m)?.open_interest.get().into()),
+        Key::Of(Coordinate::Scenarios(m)) => both(state.scenarios(m).map_or(0, |s| s.revision).into()),
         Key::Volatility(m) => both(state.market(m)?.volatility.0.into()),
     }
 }

@@ -35,7 +35,7 @@ pub mod script;
 
 pub use bench::{Bench, History, OpenDraw, OpenOrder, Replay};
 pub use reference::{Mismatch, Reference};
-pub use scene::Scene;
+pub use scene::{ScenarioRows, Scene};
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

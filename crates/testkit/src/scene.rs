@@ -4,11 +4,15 @@
 use crate::{Bench, OpenOrder, conservation};
 use cofferdam_core::{
     Amount, AssetId, Decimal, GroupId, Holder, House, Instrument, Item, Lots, MarketId, Millis, PoolId,
-    Quote, SourceId, Ticks,
+    Quote, ScenarioPrice, SourceId, Ticks,
 };
 use cofferdam_stack::{
-    Answer, Body, Built, ComposeError, Fact, Names, OrderOutcome, Outcome, Parts, Reason, StackConfig, Work,
+    Answer, Body, Built, ComposeError, Fact, MarketScenarios, Names, OrderOutcome, Outcome, Parts, Reason,
+    StackConfig, Work,
 };
+
+/// Scenario values of a market in decimals: its name, the base, and a low and a high per scenario.
+pub type ScenarioRows<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
 
 /// An engine on a built stack file. Groups are numbers; markets, assets and pools are the file's names; sizes, prices and
 /// amounts are decimals, which have to be whole in the stack's units.
@@ -212,6 +216,18 @@ impl Scene {
         let (instrument, price, published) = (self.instrument(of), self.ticks(of, price), self.bench.now());
         let quote = Quote { source: SourceId(source), price, confidence: Ticks::ZERO, published };
         self.send(Body::Quotes(vec![(instrument, quote)]))
+    }
+
+    /// Scenario values: market, base, and a low and a high per scenario.
+    pub fn scenarios(&mut self, sets: &[ScenarioRows<'_>]) -> Answer {
+        let set = |(market, base, rows): &ScenarioRows<'_>| {
+            let price = |x: &str| self.ticks(market, x);
+            let value = |(low, high): &(&str, &str)| ScenarioPrice { low: price(low), high: price(high) };
+            let values = rows.iter().map(value).collect();
+            MarketScenarios { market: self.market(market), base: price(base), values }
+        };
+        let sets = sets.iter().map(set).collect();
+        self.send(Body::Scenarios(sets)).answer
     }
 
     /// Collateral for a group.

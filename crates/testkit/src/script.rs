@@ -4,9 +4,9 @@ use crate::bench::OUTCOMES;
 use crate::compose::{ETH, FUND, LENDING_POOL, PROMISE, SOURCE, USDC};
 use cofferdam_core::{
     Amount, AssetId, DrawId, GroupId, Instrument, LayerId, Lots, MarketId, Millis, OrderId, PoolId, Ppb,
-    Quanta, Quote, SourceId, Ticks,
+    Quanta, Quote, ScenarioPrice, SourceId, Ticks,
 };
-use cofferdam_stack::{Body, OrderOutcome};
+use cofferdam_stack::{Body, MarketScenarios, OrderOutcome};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -377,6 +377,10 @@ fn hostile_bodies() -> impl Strategy<Value = Body> {
         }),
         1 => (0_u32..4, amount()).prop_map(|(d, paid)| Body::Settlement { draw: DrawId(d), paid }),
         1 => (market(), any::<i64>()).prop_map(|(market, v)| Body::Volatility { market, volatility: Ppb(v) }),
+        1 => (market(), price(), prop::collection::vec((price(), price()), 0..4)).prop_map(|(market, base, values)| {
+            let values = values.into_iter().map(|(low, high)| ScenarioPrice { low, high }).collect();
+            Body::Scenarios(vec![MarketScenarios { market, base, values }])
+        }),
         1 => (group(), pool(), amount()).prop_map(|(group, pool, amount)| Body::Supply { group, pool, amount }),
         1 => (group(), pool(), any::<u128>()).prop_map(|(group, pool, shares)| Body::Redeem { group, pool, shares }),
         1 => (group(), pool(), amount()).prop_map(|(group, pool, amount)| Body::Borrow { group, pool, amount }),

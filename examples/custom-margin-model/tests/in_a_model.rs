@@ -56,6 +56,9 @@ impl World for OneMarket {
     fn asset(&self, id: AssetId) -> Option<&AssetView> {
         (id == USD).then_some(&self.usd)
     }
+    fn scenarios(&self, _: MarketId) -> Option<&cofferdam_core::Scenarios> {
+        None
+    }
 }
 
 fn horizon() -> LiquidityHorizon {

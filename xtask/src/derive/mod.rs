@@ -2,6 +2,7 @@
 //! What it prints stands in the conformance tables of `crates/protocols/tests/NAME.rs`, marked as derived.
 
 mod aave_v3;
+mod ccp;
 mod euler_v2;
 mod morpho_blue;
 
@@ -9,14 +10,23 @@ use num_bigint::BigInt;
 use num_rational::BigRational;
 
 /// The tables that can be derived.
-pub(crate) const NAMES: [(&str, fn()); 3] =
-    [("aave-v3", aave_v3::print), ("euler-v2", euler_v2::print), ("morpho-blue", morpho_blue::print)];
+pub(crate) const NAMES: &[(&str, fn())] = &[
+    ("aave-v3", aave_v3::print),
+    ("ccp", ccp::print),
+    ("euler-v2", euler_v2::print),
+    ("morpho-blue", morpho_blue::print),
+];
 
 /// A decimal literal such as "0.95" as a fraction.
 fn dec(text: &str) -> BigRational {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let digits: BigInt = format!("{whole}{part}").parse().expect("a decimal literal");
     BigRational::new(digits, BigInt::from(10).pow(part.len().try_into().expect("short")))
+}
+
+/// A whole number as a fraction.
+fn int(x: i128) -> BigRational {
+    BigRational::from(BigInt::from(x))
 }
 
 /// 10^n as a fraction.

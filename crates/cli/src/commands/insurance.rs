@@ -6,7 +6,7 @@ use crate::document::{Document, Place};
 use crate::error::CliError;
 use crate::format::{Number, Sections, StackInput};
 use crate::ui::Ui;
-use cofferdam_core::{EventId, Quanta};
+use cofferdam_core::{EventId, GroupId, Quanta};
 use cofferdam_insurance_layer::{Loss, LossCause, Standing};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,9 @@ struct LossInput {
     /// The market it arose in, if one.
     #[serde(default)]
     market: Option<String>,
+    /// The group whose account left it, if one did.
+    #[serde(default)]
+    group: Option<u32>,
     /// Why it arose.
     #[serde(default)]
     cause: CauseInput,
@@ -155,6 +158,7 @@ fn loss(composed: &Composed, given: &LossInput, at: &Place<'_>) -> Result<Loss, 
     };
     Ok(Loss {
         event: given.event.map(EventId),
+        of: given.group.map(GroupId),
         market: market.map(|m| m.id),
         asset,
         cause,

@@ -27,6 +27,7 @@ fn output(preset: &Preset) -> Result<ProtocolOutput, CliError> {
         world: match preset.world {
             World::Perpetual => "perpetual",
             World::Lending => "lending",
+            World::Cleared => "cleared",
         },
         breaks: broken.into_iter().map(|n| format!("INV-{n}")).collect(),
         page: format!("docs/protocols/{}.md", preset.name),

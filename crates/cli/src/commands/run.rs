@@ -98,6 +98,13 @@ fn install(prepared: &mut Prepared, preset: &Preset, folder: &Path) -> Result<()
     let path = match preset.world {
         World::Perpetual => folder.join(STACK),
         World::Lending => folder.join(LENDING_STACK),
+        World::Cleared => {
+            return Err(CliError::BadInput(format!(
+                "--protocol {}: its margin needs scenario values, which no scenario's data has; accepted: a venue for perpetual \
+                 positions or for lending",
+                preset.name
+            )));
+        }
     };
     std::fs::write(&path, preset.stack).map_err(|e| CliError::file(&path, "write it", &e))?;
     match (preset.world, &mut prepared.scenario.lending) {
@@ -109,6 +116,7 @@ fn install(prepared: &mut Prepared, preset: &Preset, folder: &Path) -> Result<()
                 "--protocol {name}: a lending venue; accepted: a scenario with a [lending] section, or a venue for positions"
             )));
         }
+        (World::Cleared, _) => {} // refused above
     }
     prepared.stack(None, 1.0).map_err(bad_input)?;
     Ok(())

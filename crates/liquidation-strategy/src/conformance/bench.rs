@@ -232,6 +232,9 @@ impl World for Bench {
     fn asset(&self, id: AssetId) -> Option<&AssetView> {
         self.assets.iter().find(|a| a.id == id)
     }
+    fn scenarios(&self, _: MarketId) -> Option<&cofferdam_core::Scenarios> {
+        None
+    }
 }
 
 fn balance(asset: u32, amount: i128) -> BalanceView {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 pub struct Sheet {
     pub markets: BTreeMap<MarketId, MarketView>,
     pub assets: BTreeMap<AssetId, AssetView>,
+    pub scenarios: BTreeMap<MarketId, Scenarios>,
 }
 
 impl World for Sheet {
@@ -18,6 +19,9 @@ impl World for Sheet {
     }
     fn asset(&self, id: AssetId) -> Option<&AssetView> {
         self.assets.get(&id)
+    }
+    fn scenarios(&self, id: MarketId) -> Option<&Scenarios> {
+        self.scenarios.get(&id)
     }
 }
 

@@ -28,6 +28,9 @@ impl World for Sheet {
     fn asset(&self, id: AssetId) -> Option<&AssetView> {
         self.assets.get(&id)
     }
+    fn scenarios(&self, _: MarketId) -> Option<&Scenarios> {
+        None
+    }
 }
 
 fn mark(i: i64) -> i64 {

@@ -431,7 +431,7 @@ impl RiskStack {
                 let p = Posting::transfer(DEFICIT, Holder::Group(group), Item::Asset(b.asset), missing.get());
                 draft.post(Reason::BadDebt, p.into())?;
                 let market = self.market_of(b.asset, market);
-                self.insure(draft, b.asset, missing, LossCause::Bankruptcy, market)?;
+                self.insure(draft, b.asset, missing, (LossCause::Bankruptcy, Some(group)), market)?;
             }
         }
         Ok(())

@@ -86,21 +86,21 @@ impl RiskStack {
         draft: &mut Draft<'_>,
         asset: AssetId,
         missing: Amount,
-        cause: LossCause,
+        (cause, of): (LossCause, Option<GroupId>),
         market: Option<MarketId>,
     ) -> Step<()> {
         let view = Self::asset_view(draft, asset)?;
         // without a price nobody can say what a layer would owe: the deficit stays for the allocation
         if view.price.is_usable() {
             let value = view.scale.value(missing, view.price.mid, Rounding::Up)?;
-            let waterfall = self.waterfall(draft, asset, value, cause, market)?;
+            let waterfall = self.waterfall(draft, asset, value, (cause, of), market)?;
             let mut left = missing.get();
             for draw in waterfall.draws {
                 let share = view.scale.amount(draw.amount, view.price.mid, Rounding::Down)?;
                 let amount = share.get().min(left);
                 if amount > 0 {
                     left = left.checked_sub(amount).ok_or(MathError::Overflow)?;
-                    self.draw(draft, asset, draw.layer, Amount::new(amount), draw.amount)?;
+                    self.draw(draft, (asset, of), draw.layer, Amount::new(amount), draw.amount)?;
                 }
             }
         }
@@ -134,7 +134,7 @@ impl RiskStack {
         draft: &mut Draft<'_>,
         asset: AssetId,
         value: Quanta,
-        cause: LossCause,
+        (cause, of): (LossCause, Option<GroupId>),
         market: Option<MarketId>,
     ) -> Step<Waterfall> {
         let again = matches!(cause, LossCause::Default { .. } | LossCause::Carried);
@@ -143,6 +143,7 @@ impl RiskStack {
         let before = |sum: Quanta| Ok::<_, MathError>(sum.try_sub(counted)?.positive_part());
         let loss = Loss {
             event: event.map(|e| e.id),
+            of,
             market,
             asset,
             cause,
@@ -170,7 +171,7 @@ impl RiskStack {
     fn draw(
         &self,
         draft: &mut Draft<'_>,
-        asset: AssetId,
+        (asset, of): (AssetId, Option<GroupId>),
         layer: LayerId,
         amount: Amount,
         value: Quanta,
@@ -178,7 +179,7 @@ impl RiskStack {
         let escrowed = draft.layer(layer).is_some_and(|l| l.escrowed);
         let id = DrawId(draft.head().next_draw);
         let event = draft.head().event.map(|e| e.id);
-        draft.record(Fact::Drawn(Draw { id, layer, event, asset, amount, value, paid: escrowed }))?;
+        draft.record(Fact::Drawn(Draw { id, layer, event, of, asset, amount, value, paid: escrowed }))?;
         let from = if escrowed { Holder::Layer(layer) } else { Holder::House(House::Receivable) };
         let p = Posting::transfer(from, DEFICIT, Item::Asset(asset), amount.get());
         draft.post(Reason::Insurance, p.into())?;
@@ -460,7 +461,7 @@ impl RiskStack {
             Posting::transfer(holder, Holder::Pool(pool), Item::Debt(asset), scaled).into();
         p.extend(Posting::transfer(DEFICIT, Holder::Pool(pool), Item::Asset(asset), owed));
         draft.post(Reason::BadDebt, p)?;
-        self.insure(draft, asset, Amount::new(owed), LossCause::BadDebt, None)?;
+        self.insure(draft, asset, Amount::new(owed), (LossCause::BadDebt, Some(group)), None)?;
         self.allocate_or_carry(draft, asset)
     }
 

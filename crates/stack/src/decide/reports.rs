@@ -3,12 +3,12 @@
 use super::Step;
 use super::clearing::{SUSPENSE, side};
 use crate::{
-    AccrualSubject, Alarm, Body, Fact, LayerState, Named, OrderOutcome, PoolKind, Reason, RiskStack, Work,
-    draft::Draft, fact::EventMark, stack::slots, store::Store,
+    AccrualSubject, Alarm, Body, Fact, LayerState, MarketScenarios, Named, OrderOutcome, PoolKind, Reason,
+    RiskStack, Work, draft::Draft, fact::EventMark, stack::slots, store::Store,
 };
 use cofferdam_core::{
     Amount, DrawId, Holder, House, Instrument, Item, LayerId, Lots, MathError, Millis, Observation, OrderId,
-    Posting, PriceRole, Quote, Scaled, Ticks, World,
+    Posting, PriceRole, Quote, SCENARIOS_MAX, Scaled, Ticks, World,
 };
 use cofferdam_insurance_layer::LossCause;
 use cofferdam_market::{IndexMove, LendingView, Subject};
@@ -34,6 +34,7 @@ impl RiskStack {
                 draft.schedule(Millis::ZERO, Work::Sweep)?;
                 Ok(None)
             }
+            Body::Scenarios(sets) => Self::scenarios(draft, sets),
             Body::Deposit { group, asset, amount } => {
                 if amount.get() <= 0 {
                     return Ok(Some(Alarm::NothingToBook));
@@ -134,6 +135,34 @@ impl RiskStack {
         self.accrue(draft)?;
         self.resolve_prices(draft)?;
         Ok(alarm)
+    }
+
+    /// Records scenario values, of all markets named or of none.
+    fn scenarios(draft: &mut Draft<'_>, sets: &[MarketScenarios]) -> Step<Option<Alarm>> {
+        let malformed = |field: &str, accepted: &str| {
+            Ok(Some(Alarm::Malformed { field: field.into(), accepted: accepted.into() }))
+        };
+        for (i, set) in sets.iter().enumerate() {
+            if draft.market(set.market).is_none() {
+                return Ok(Some(Alarm::Unknown { what: Named::Market, id: set.market.0 }));
+            }
+            if sets.iter().take(i).any(|before| before.market == set.market) {
+                return malformed("market", "each market once");
+            }
+            if set.values.is_empty() || set.values.len() > SCENARIOS_MAX {
+                return malformed("values", "1 to 4096 scenarios");
+            }
+            if set.values.iter().any(|v| v.low > v.high) {
+                return malformed("values", "low <= high in each scenario");
+            }
+        }
+        for set in sets {
+            draft.record(Fact::Scenarios(set.clone()))?;
+        }
+        if !sets.is_empty() {
+            draft.schedule(Millis::ZERO, Work::Sweep)?;
+        }
+        Ok(None)
     }
 
     /// Resolves every price by its policy; a change is a fact, is told to the breakers and asks for a sweep.
@@ -277,7 +306,7 @@ impl RiskStack {
             let open = draft.deficit(asset);
             if open.get() > 0 {
                 let market = self.market_of(asset, None);
-                self.insure(draft, asset, open, LossCause::Carried, market)?;
+                self.insure(draft, asset, open, (LossCause::Carried, None), market)?;
             }
         }
         Ok(())
@@ -393,7 +422,7 @@ impl RiskStack {
             }
             let market = self.market_of(draw.asset, None);
             let cause = LossCause::Default { layer: draw.layer };
-            self.insure(draft, draw.asset, Amount::new(missing), cause, market)?;
+            self.insure(draft, draw.asset, Amount::new(missing), (cause, draw.of), market)?;
             if market.is_none() {
                 self.allocate_or_carry(draft, draw.asset)?;
             }

@@ -2,8 +2,8 @@
 
 use super::{LayerSpec, module};
 use crate::{ConfigError, Context, Number, Ratio};
-use cofferdam_core::LayerId;
-use cofferdam_insurance_layer::{AggregateStopLoss, Entry, ExcessOfLoss, QuotaBasis, QuotaShare};
+use cofferdam_core::{GroupId, LayerId};
+use cofferdam_insurance_layer::{AggregateStopLoss, Entry, ExcessOfLoss, Mutual, QuotaBasis, QuotaShare};
 use serde::{Deserialize, Serialize};
 
 module! {
@@ -86,5 +86,26 @@ impl LayerSpec for StopLossSpec {
         let attachment = ctx.quanta("attachment", &self.attachment)?;
         let limit = ctx.quanta("limit", &self.limit)?;
         Ok(Entry::stop_loss(layer, ctx.check(self, AggregateStopLoss::new(attachment, limit))?))
+    }
+}
+
+module! {
+    "cofferdam/mutual@1" Layer breaks [
+        24 "a member's contribution meets its own loss first, and members of one level share by what the others can pay"
+    ];
+    /// A member's part of a mutual fund: for its own loss first, for others' in proportion to what each can pay.
+    struct MutualSpec {
+        /// Whose money it is.
+        member: u32 ["number of a group"],
+        /// Whether it meets the member's own loss; a call on survivors does not.
+        own_first: Option<bool> ["boolean", "true"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/mutual@1")]
+impl LayerSpec for MutualSpec {
+    fn build(&self, _: &Context<'_>, layer: LayerId) -> Result<Entry, ConfigError> {
+        let (member, own_first) = (GroupId(self.member), self.own_first.unwrap_or(true));
+        Ok(Entry::mutual(layer, Mutual { member, own_first }))
     }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// What an asset counts for.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct AssetWeights {
+pub(super) struct AssetWeights {
     asset: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     collateral_initial: Option<Ratio>,
@@ -67,7 +67,7 @@ impl MarginSpec for CrossMarginSpec {
             withdraw_floor: ppb(self.withdraw_floor).unwrap_or_default(),
         };
         ctx.check(self, CrossMargin::new(levels, Vec::new(), Vec::new()))?;
-        let assets = self.assets(ctx)?;
+        let assets = asset_terms(ctx, self.assets.as_deref().unwrap_or_default())?;
         let markets = self.markets(ctx)?;
         Ok(Box::new(ctx.check(self, CrossMargin::new(levels, assets, markets))?))
     }
@@ -110,31 +110,6 @@ fn whole(x: Option<Ratio>) -> Ppb {
 }
 
 impl CrossMarginSpec {
-    fn assets(&self, ctx: &Context<'_>) -> Result<Vec<AssetTerms>, ConfigError> {
-        let mut assets: Vec<AssetTerms> = Vec::new();
-        for (i, a) in self.assets.iter().flatten().enumerate() {
-            let place = ctx.at(&format!("assets[{i}]"));
-            let asset = place.asset("asset", &a.asset)?;
-            if assets.iter().any(|t| t.asset == asset) {
-                return Err(place.refuse("asset", format!("\"{}\" again", a.asset), "each asset once"));
-            }
-            let terms = AssetTerms {
-                asset,
-                collateral_initial: a
-                    .collateral_initial
-                    .or(a.collateral_maintenance)
-                    .map_or(Ppb::ONE, |r| r.0),
-                collateral_maintenance: whole(a.collateral_maintenance),
-                liability_initial: a.liability_initial.or(a.liability_maintenance).map_or(Ppb::ONE, |r| r.0),
-                liability_maintenance: whole(a.liability_maintenance),
-            };
-            // alone first, so that a refusal names the row
-            place.check(a, CrossMargin::new(Levels::default(), vec![terms], Vec::new()))?;
-            assets.push(terms);
-        }
-        Ok(assets)
-    }
-
     fn markets(&self, ctx: &Context<'_>) -> Result<Vec<MarketTerms>, ConfigError> {
         let mut markets: Vec<MarketTerms> = Vec::new();
         for (i, m) in self.markets.iter().flatten().enumerate() {
@@ -164,6 +139,29 @@ impl CrossMarginSpec {
             None => Ok(markets),
         }
     }
+}
+
+/// Terms of assets from their tables; a refusal names the row.
+pub(super) fn asset_terms(ctx: &Context<'_>, rows: &[AssetWeights]) -> Result<Vec<AssetTerms>, ConfigError> {
+    let mut assets: Vec<AssetTerms> = Vec::new();
+    for (i, a) in rows.iter().enumerate() {
+        let place = ctx.at(&format!("assets[{i}]"));
+        let asset = place.asset("asset", &a.asset)?;
+        if assets.iter().any(|t| t.asset == asset) {
+            return Err(place.refuse("asset", format!("\"{}\" again", a.asset), "each asset once"));
+        }
+        let terms = AssetTerms {
+            asset,
+            collateral_initial: a.collateral_initial.or(a.collateral_maintenance).map_or(Ppb::ONE, |r| r.0),
+            collateral_maintenance: whole(a.collateral_maintenance),
+            liability_initial: a.liability_initial.or(a.liability_maintenance).map_or(Ppb::ONE, |r| r.0),
+            liability_maintenance: whole(a.liability_maintenance),
+        };
+        // alone first, so that a refusal names the row
+        place.check(a, CrossMargin::new(Levels::default(), vec![terms], Vec::new()))?;
+        assets.push(terms);
+    }
+    Ok(assets)
 }
 
 type Built = Result<Box<dyn Requirement>, ConfigError>;

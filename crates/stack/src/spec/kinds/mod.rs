@@ -9,6 +9,7 @@ mod liquidation;
 mod margin;
 mod pools;
 mod prices;
+mod scenario;
 mod traits;
 
 pub use traits::{

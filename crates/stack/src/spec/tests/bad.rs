@@ -1,7 +1,7 @@
 //! Files that are refused: what is changed, where it is refused, and in which words.
 
 use super::super::*;
-use super::{LENDING, PERPETUAL};
+use super::{LENDING, PERPETUAL, PORTFOLIO};
 
 fn check(text: &str, path: &str, words: &[&str]) {
     let error = match StackConfig::from_toml(text, "stack.toml").and_then(|c| c.build()) {
@@ -311,4 +311,34 @@ fn files() {
     refused("latin.toml", Some(b"name = \"\xe9\""), "byte 8 is not UTF-8");
     refused("large.toml", Some(&vec![b' '; 1_000_001]), "1,000,000 bytes");
     std::fs::remove_dir_all(&dir).unwrap();
+}
+
+fn portfolio(from: &str, to: &str, path: &str, words: &[&str]) {
+    assert!(PORTFOLIO.contains(from), "{from}");
+    check(&PORTFOLIO.replacen(from, to, 1), path, words);
+}
+
+#[test]
+fn scenario_margin() {
+    portfolio("initial = \"1.1\"", "initial = \"0.9\"", "margin.underlyings[0].initial", &["maintenance"]);
+    portfolio("mean_of = 2", "mean_of = 0", "margin.underlyings[1].mean_of", &["1 to 4096"]);
+    portfolio("mean_of = 2", "mean_of = 2\nworst = 1", "margin.underlyings[1].mean_of", &["either"]);
+    portfolio("name = \"bitcoin\"", "name = \"ether\"", "margin.underlyings[1].name", &["again"]);
+    portfolio(
+        "underlying = \"bitcoin\"",
+        "underlying = \"gold\"",
+        "margin.markets[2].underlying",
+        &["ether, bitcoin"],
+    );
+    portfolio(
+        "maintenance = \"0.01\"",
+        "maintenance = \"1\"",
+        "margin.markets[1].add_on.maintenance",
+        &["100 %"],
+    );
+    let alone = "[[margin.markets]]\nmarket = \"BTC-FUT\"\nunderlying = \"bitcoin\"\n";
+    portfolio(alone, "", "margin.markets", &["BTC-FUT"]);
+    let other = "settlement = \"USDC\"\nlot = \"0.01\"\ntick = \"0.01\"\n\n[[markets]]\nname = \"BTC";
+    let settled = "settlement = \"ETH\"\nlot = \"0.01\"\ntick = \"0.01\"\n\n[[markets]]\nname = \"BTC";
+    portfolio(other, settled, "margin.markets[1].underlying", &["one asset"]);
 }

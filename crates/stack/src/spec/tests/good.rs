@@ -1,7 +1,7 @@
 //! Files that build, and what comes out of them.
 
 use super::super::{read, *};
-use super::{LENDING, PERPETUAL};
+use super::{LENDING, PERPETUAL, PORTFOLIO};
 use cofferdam_circuit_breaker::CircuitBreaker;
 use cofferdam_core::*;
 use std::collections::BTreeSet;
@@ -30,8 +30,9 @@ fn both_files_build_and_use_every_kind() {
     assert_eq!(perpetual.names.layer_name(LayerId(5)), Some("fund"));
     assert_eq!(perpetual.stack.parts().markets[0].scale.quanta_per_lot_tick(), 10);
     assert_eq!(lending.names.pool("usdc-pool"), Some(PoolId(0)));
+    assert_eq!(built(PORTFOLIO).names.markets(), ["ETH-FUT", "ETH-3200-C", "BTC-FUT"]);
     let mut used = BTreeSet::new();
-    for text in [PERPETUAL, LENDING] {
+    for text in [PERPETUAL, LENDING, PORTFOLIO] {
         kinds(&Value::Table(text.parse().unwrap()), &mut used);
     }
     let all: BTreeSet<String> = modules().iter().map(|m| m.kind.to_owned()).collect();

@@ -19,6 +19,9 @@ impl World for Sheet {
     fn asset(&self, id: AssetId) -> Option<&AssetView> {
         self.assets.get(id.0 as usize)
     }
+    fn scenarios(&self, _: MarketId) -> Option<&Scenarios> {
+        None
+    }
 }
 
 // price of market or asset i: 5 + 37 i USD, in ticks of 1e-6
