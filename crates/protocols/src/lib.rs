@@ -24,6 +24,7 @@
 )]
 
 pub mod aave_v3;
+pub mod compound_v3;
 pub mod euler_v2;
 pub mod morpho_blue;
 mod preset;
