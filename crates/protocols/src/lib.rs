@@ -25,6 +25,7 @@
 
 pub mod aave_v3;
 pub mod dydx;
+pub mod compound_v3;
 pub mod euler_v2;
 pub mod morpho_blue;
 mod preset;

@@ -54,6 +54,7 @@ macro_rules! presets {
 }
 
 presets! {
+    "compound-v3" Lending "Compound III, the USDC market with ETH as collateral";
     "euler-v2" Lending "Euler v2 (Euler Vault Kit), a vault of USDC against ETH";
     "morpho-blue" Lending "Morpho Blue, a market of USDC against ETH at 86 %";
     "aave-v3" Lending "Aave v3.7, USDC against ETH, in the market of its own tests";

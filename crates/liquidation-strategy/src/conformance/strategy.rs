@@ -4,7 +4,7 @@ use super::{Bench, Law, Violation, broken, hold};
 use crate::close::{effect, worse};
 use crate::{Bid, LiquidationStrategy, Plan, Refusal, Step};
 use alloc::{collections::BTreeMap, format};
-use cofferdam_core::{Amount, Holder, Item, Level, Lots, MathError, check_balanced};
+use cofferdam_core::{Amount, Holder, Item, Level, Lots, MathError, Posting, check_balanced};
 
 /// Runs a strategy without memory on the bench and checks the contract; its answer if all of it holds.
 pub fn check_strategy(
@@ -29,6 +29,15 @@ pub fn check_strategy(
     Ok(answer)
 }
 
+/// Whether an asset that the account gains is paid by those who get something else in the same exchange.
+fn is_payment(bench: &Bench, postings: &[Posting], gain: &Posting) -> bool {
+    let other = |p: &&Posting| p.holder != Holder::Group(bench.group) && matches!(p.holder, Holder::Group(_));
+    let gets = |holder| postings.iter().any(|p| p.holder == holder && p.units > 0);
+    let mut givers = postings.iter().filter(other).filter(|p| p.item == gain.item && p.units < 0).peekable();
+    let gains = gain.units > 0 && matches!(gain.item, Item::Asset(_));
+    gains && givers.peek().is_some() && givers.all(|p| gets(p.holder))
+}
+
 /// Lots and atoms taken from the account, against what it has and what is allowed.
 fn there(bench: &Bench, plan: &Plan) -> Result<(), Violation> {
     let mut taken: BTreeMap<Item, i128> = BTreeMap::new();
@@ -46,7 +55,8 @@ fn there(bench: &Bench, plan: &Plan) -> Result<(), Violation> {
             Step::Move(postings) => {
                 check_balanced(postings)
                     .map_err(|e| Violation { law: Law::Balanced, detail: format!("{e}") })?;
-                for p in postings.iter().filter(|p| p.holder == Holder::Group(bench.group)) {
+                let own = postings.iter().filter(|p| p.holder == Holder::Group(bench.group));
+                for p in own.filter(|p| !is_payment(bench, postings, p)) {
                     take(p.item, p.units)?;
                 }
             }

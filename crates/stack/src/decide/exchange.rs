@@ -1,6 +1,7 @@
 //! What a plan's exchange may move (INV-44). A strategy proposes postings; nothing of them is taken on trust: the subject loses
-//! no more than it has and gains nothing but what fills a balance below zero, pools get for what they give up, the house and
-//! insurance only receive, and others give no more than what fills the subject's balances or goes to a pool.
+//! no more than it has and gains nothing but what fills a balance below zero or what those pay who take something of it, pools
+//! get for what they give up, the house and insurance only receive, and others give no more than what goes to the subject or to
+//! a pool.
 
 use super::clearing::{balance, position};
 use super::{Step, StepError};
@@ -9,7 +10,7 @@ use cofferdam_core::{
     AssetId, GroupId, Holder, House, Item, Lots, MathError, PoolId, Posting, Quanta, RAY, World, wide,
 };
 use cofferdam_margin_engine::Account;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Postings of an exchange, summed up by whom they concern.
 #[derive(Default)]
@@ -18,6 +19,9 @@ struct Sums {
     own: BTreeMap<Item, (i128, i128)>,
     /// What other groups give, below zero.
     given: BTreeMap<AssetId, i128>,
+    /// Who gives an asset, and who gets anything at all, among other groups.
+    givers: BTreeMap<AssetId, BTreeSet<GroupId>>,
+    takers: BTreeSet<GroupId>,
     /// What pools are paid, and the scaled units of debt that they give up.
     pools: BTreeMap<(PoolId, AssetId), (i128, i128)>,
 }
@@ -50,11 +54,14 @@ fn sum_up(group: GroupId, postings: &[Posting]) -> Step<Sums> {
                 let (units, cost) = sums.own.entry(item).or_default();
                 (*units, *cost) = (add(*units, p.units)?, add(*cost, p.cost.get())?);
             }
-            (Holder::Group(_), Item::Asset(a)) if p.units < 0 => {
+            (Holder::Group(g), Item::Asset(a)) if p.units < 0 => {
                 let sum = sums.given.entry(a).or_default();
                 *sum = add(*sum, p.units)?;
+                sums.givers.entry(a).or_default().insert(g);
             }
-            (Holder::Group(_), _) => {}
+            (Holder::Group(g), _) => {
+                sums.takers.insert(g);
+            }
             (Holder::House(House::Fees | House::Dust) | Holder::Layer(_), Item::Asset(_)) if p.units >= 0 => {
             }
             (Holder::Pool(pool), Item::Asset(a)) if p.units >= 0 => {
@@ -84,7 +91,7 @@ fn check_pools(draft: &Draft<'_>, sums: &Sums) -> Step<()> {
     Ok(())
 }
 
-/// Everything of the subject moves towards zero and not past it. Answers what filled its balances below zero.
+/// Everything of the subject moves towards zero and not past it, but for what it is paid. Answers what it gained.
 fn check_subject(account: &Account, sums: &Sums) -> Step<BTreeMap<AssetId, i128>> {
     let mut filled = BTreeMap::new();
     for (item, (units, cost)) in &sums.own {
@@ -95,7 +102,8 @@ fn check_subject(account: &Account, sums: &Sums) -> Step<BTreeMap<AssetId, i128>
                 if *units > 0 {
                     filled.insert(*a, *units);
                 }
-                towards_zero(have, add(have, *units)?)
+                let paid = *units > 0 && paid_by_takers(sums, *a);
+                paid || towards_zero(have, add(have, *units)?)
             }
             Item::Debt(_) => *units <= 0, // the account itself refuses to go below zero
             Item::Share(_) => false,
@@ -105,6 +113,11 @@ fn check_subject(account: &Account, sums: &Sums) -> Step<BTreeMap<AssetId, i128>
         }
     }
     Ok(filled)
+}
+
+/// Whether everybody who gives an asset gets something else in the same exchange.
+fn paid_by_takers(sums: &Sums, asset: AssetId) -> bool {
+    sums.givers.get(&asset).is_some_and(|givers| givers.is_subset(&sums.takers))
 }
 
 fn towards_zero(before: i128, after: i128) -> bool {
