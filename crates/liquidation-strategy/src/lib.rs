@@ -35,6 +35,7 @@ mod apportion;
 mod by_bidder;
 mod close;
 pub mod conformance;
+mod escalation;
 mod full_close;
 mod gradual;
 mod guards;
@@ -52,6 +53,7 @@ mod tiers;
 pub use allocation::{Cause, LossAllocation, Measure, Need, Payer, Payers, Settlement};
 pub use by_bidder::ByBidder;
 pub use close::{remains, steps_worsen};
+pub use escalation::Escalation;
 pub use full_close::FullClose;
 pub use gradual::{Gradual, Pace};
 pub use guards::{InsuranceCoverGuard, LimitGuard};
@@ -59,7 +61,7 @@ pub use in_order::InOrder;
 pub use keeper::{KeeperLiquidation, KeeperTerms};
 pub use partial::PartialToTarget;
 pub use pro_rata::ProRataAllocation;
-pub use queue::QueueAllocation;
+pub use queue::{QueueAllocation, Ranking};
 pub use socialise::{CarryDeficit, WriteDownPool};
 pub use strategy::{
     Bid, FillGuard, LiquidationError, LiquidationStrategy, Penalty, Plan, Refusal, Step, Taker,

@@ -30,6 +30,7 @@ fn payer(group: u32, lots: i64, gain: i128, room: i128, equity: i128, notional: 
         notional: Quanta::new(notional),
         cost: Quanta::new(cost),
         room: Amount::new(room),
+        maintenance: Amount::new(notional / 20 + i128::from(group % 7) * equity / 50),
     }
 }
 
@@ -107,6 +108,34 @@ fn close_outs() {
     check(&ProRataAllocation, 12, &[(1, 3), (2, 9)], 0);
     check(&ProRataAllocation, -12, &[(4, -12)], 0);
     check(&CarryDeficit, 12, &[], 12);
+}
+
+/// Each ranking orders the same holders differently, by its formula.
+#[test]
+fn rankings() {
+    let holder = |group, gain: i128, equity, notional, cost: i128, maintenance| Payer {
+        maintenance: Amount::new(maintenance),
+        ..payer(group, -10, gain, gain.max(0), equity, notional, -cost)
+    };
+    let holders = [
+        holder(1, 50, 100, 1_000, 1_000, 2), // return 5 %, leverage 10, margin ratio 50, collateral 50
+        holder(2, 40, 100, 1_000, 1_000, 30), // return 4 %, leverage 10, margin ratio 3.3, collateral 60
+        holder(3, 60, 200, 800, 500, 20),    // return 12 %, leverage 4, margin ratio 10, collateral 140
+        holder(4, -10, 100, 1_000, 1_000, 10), // loses 1 % at leverage 10 and margin ratio 10
+        holder(5, -10, 100, 500, 500, 90),   // loses 2 % at leverage 5 and margin ratio 1.1
+    ];
+    let check = |ranking: Ranking, expected: [u32; 5]| {
+        let queue = QueueAllocation::new(true).ranked_by(ranking);
+        let order: Vec<u32> = allocate(&queue, &close_out(50), &holders)
+            .measures
+            .iter()
+            .map(|m| if let Measure::Close { payer, .. } = m { payer.0 } else { 0 })
+            .collect();
+        assert_eq!(order, expected, "{ranking:?}");
+    };
+    check(Ranking::Leverage, [1, 3, 2, 4, 5]); // 0.5, 0.48, 0.4; losses 0.001, 0.004
+    check(Ranking::MarginRatio, [2, 3, 1, 5, 4]); // 0.012, 0.012 (by group), 0.001; losses 0.0222, 0.1
+    check(Ranking::Collateral, [2, 3, 1, 4, 5]); // 0.2, 0.043, 0.02; losses 0.0091, 0.082
 }
 
 #[test]
@@ -245,7 +274,9 @@ proptest! {
         ]).unwrap();
         for need in [deficit(amount), close_out(lots)] {
             check_allocation(&ProRataAllocation, &need, &payers, Promises { order_preserving: need.cause == Cause::Deficit, ..ALL }).unwrap();
-            for policy in [&QueueAllocation::new(losers) as &dyn LossAllocation, &in_order, &CarryDeficit] {
+            let queue = QueueAllocation::new(losers);
+            let [margin, collateral] = [Ranking::MarginRatio, Ranking::Collateral].map(|r| queue.ranked_by(r));
+            for policy in [&queue as &dyn LossAllocation, &margin, &collateral, &in_order, &CarryDeficit] {
                 check_allocation(policy, &need, &payers, QUEUE).unwrap();
             }
         }
@@ -256,7 +287,9 @@ proptest! {
         let total: i128 = payers.iter().map(|p| p.gain.get()).sum();
         let need = deficit((total / 1_000).saturating_mul(per_mille));
         check_allocation(&ProRataAllocation, &need, &payers, ALL).unwrap();
-        check_allocation(&QueueAllocation::new(false), &need, &payers, QUEUE).unwrap();
+        for ranking in [Ranking::Leverage, Ranking::MarginRatio, Ranking::Collateral] {
+            check_allocation(&QueueAllocation::new(false).ranked_by(ranking), &need, &payers, QUEUE).unwrap();
+        }
     }
 
     #[test]

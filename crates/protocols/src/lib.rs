@@ -23,6 +23,7 @@
     )
 )]
 
+mod binance;
 mod preset;
 
 pub use preset::{Preset, World, preset, presets};

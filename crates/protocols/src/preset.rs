@@ -52,7 +52,7 @@ macro_rules! presets {
 }
 
 presets! {
-    "binance-usdm" Perpetual "Binance USD-M futures, tiers of October 2024";
+    "binance-usdm" Perpetual "Binance USD-M futures, brackets of October 2024";
 }
 
 /// The preset of this name.

@@ -3,10 +3,30 @@
 use super::{AllocationSpec, module};
 use crate::{ConfigError, Context, Number};
 use cofferdam_liquidation_strategy::{
-    CarryDeficit, InOrder, LossAllocation, ProRataAllocation, QueueAllocation, WriteDownPool,
+    CarryDeficit, InOrder, LossAllocation, ProRataAllocation, QueueAllocation, Ranking, WriteDownPool,
 };
+use serde::{Deserialize, Serialize};
 
 type Policy = Result<Box<dyn LossAllocation>, ConfigError>;
+
+/// By what holders stand in a queue.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RankingName {
+    Leverage,
+    MarginRatio,
+    Collateral,
+}
+
+impl From<RankingName> for Ranking {
+    fn from(name: RankingName) -> Self {
+        match name {
+            RankingName::Leverage => Self::Leverage,
+            RankingName::MarginRatio => Self::MarginRatio,
+            RankingName::Collateral => Self::Collateral,
+        }
+    }
+}
 
 module! {
     "cofferdam/queue@1" Allocation breaks [28 "who gained more can end below who gained less"];
@@ -14,13 +34,17 @@ module! {
     struct QueueSpec {
         /// Whether holders without a gain are closed after all others.
         close_losers: Option<bool> ["boolean", "false"],
+        /// "leverage" (return x leverage), "margin_ratio" (return x maintenance / equity) or "collateral" (gain / collateral x
+        /// maintenance / equity).
+        ranking: Option<RankingName> ["choice", "leverage"],
     }
 }
 
 #[typetag::serde(name = "cofferdam/queue@1")]
 impl AllocationSpec for QueueSpec {
     fn build(&self, _: &Context<'_>) -> Policy {
-        Ok(Box::new(QueueAllocation::new(self.close_losers.unwrap_or(false))))
+        let ranking = self.ranking.map_or(Ranking::Leverage, Ranking::from);
+        Ok(Box::new(QueueAllocation::new(self.close_losers.unwrap_or(false)).ranked_by(ranking)))
     }
 }
 

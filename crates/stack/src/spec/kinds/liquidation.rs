@@ -4,9 +4,9 @@ use super::{GuardSpec, LiquidationSpec, module};
 use crate::{ConfigError, Context, Number, Ratio};
 use cofferdam_core::{GroupId, Level, Millis, Ppb, Quanta};
 use cofferdam_liquidation_strategy::{
-    Bound, ByBidder, Deleverage, DeleveragePrice, FillGuard, FullClose, Gradual, InsuranceCoverGuard,
-    KeeperLiquidation, KeeperTerms, LimitGuard, LimitPrice, LiquidationStrategy, OrderTerms, Pace,
-    PartialToTarget, Penalty, Takeover, Tiers,
+    Bound, ByBidder, Deleverage, DeleveragePrice, Escalation, FillGuard, FullClose, Gradual,
+    InsuranceCoverGuard, KeeperLiquidation, KeeperTerms, LimitGuard, LimitPrice, LiquidationStrategy,
+    OrderTerms, Pace, PartialToTarget, Penalty, Takeover, Tiers,
 };
 use serde::{Deserialize, Serialize};
 
@@ -225,6 +225,27 @@ impl LiquidationSpec for TiersSpec {
             tiers.push((bound, t.strategy.build(&place.at("strategy"))?));
         }
         Ok(Box::new(ctx.check(self, Tiers::new(tiers))?))
+    }
+}
+
+module! {
+    "cofferdam/escalation@1" Liquidation breaks [];
+    /// One strategy after another, while orders of the one before leave the account below maintenance.
+    struct EscalationSpec {
+        /// 1 to 31 strategies.
+        stages: Vec<Box<dyn LiquidationSpec>> ["list of strategies"],
+        /// So long after its last order an account begins with the first again.
+        forget_ms: u64 ["ms"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/escalation@1")]
+impl LiquidationSpec for EscalationSpec {
+    fn build(&self, ctx: &Context<'_>) -> Strategy {
+        let built: Result<Vec<_>, _> = (self.stages.iter().enumerate())
+            .map(|(i, s)| s.build(&ctx.at(&format!("stages[{i}]"))))
+            .collect();
+        Ok(Box::new(ctx.check(self, Escalation::new(built?, Millis(self.forget_ms)))?))
     }
 }
 
