@@ -35,7 +35,7 @@ pub use contract::{
 pub use contribution::contribution;
 #[cfg(feature = "std")]
 pub use escrowed::EscrowedFund;
-pub use layers::{AggregateStopLoss, Band, ExcessOfLoss, Fund, QuotaBasis, QuotaShare};
+pub use layers::{AggregateStopLoss, Band, ExcessOfLoss, Fund, MarketFund, QuotaBasis, QuotaShare};
 pub use programme::{Entry, Gap, Programme, Response};
 
 /// The version of the provider contract in this crate; a [`Manifest`] states the one its provider speaks.

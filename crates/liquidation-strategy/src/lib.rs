@@ -35,6 +35,7 @@ mod apportion;
 mod by_bidder;
 mod close;
 pub mod conformance;
+mod drained;
 mod escalation;
 mod full_close;
 mod gradual;
@@ -48,11 +49,13 @@ mod socialise;
 mod strategy;
 mod takeover;
 mod terms;
+mod tier_step;
 mod tiers;
 
 pub use allocation::{Cause, LossAllocation, Measure, Need, Payer, Payers, Settlement};
 pub use by_bidder::ByBidder;
 pub use close::{remains, steps_worsen};
+pub use drained::{Drain, WhileDrained};
 pub use escalation::Escalation;
 pub use full_close::FullClose;
 pub use gradual::{Gradual, Pace};
@@ -68,6 +71,7 @@ pub use strategy::{
 };
 pub use takeover::{Deleverage, DeleveragePrice, Takeover};
 pub use terms::{LimitPrice, OrderTerms, bankruptcy_price, bankruptcy_price_with};
+pub use tier_step::{Ladder, TierStep};
 pub use tiers::{Bound, Tiers};
 
 #[doc = include_str!("../README.md")]

@@ -50,6 +50,7 @@ pub enum Ranking {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueueAllocation {
     close_losers: bool,
+    close_outs_only: bool,
     ranking: Ranking,
 }
 
@@ -58,7 +59,14 @@ impl QueueAllocation {
     /// others.
     #[must_use]
     pub const fn new(close_losers: bool) -> Self {
-        Self { close_losers, ranking: Ranking::Leverage }
+        Self { close_losers, close_outs_only: false, ranking: Ranking::Leverage }
+    }
+
+    /// The same queue for close-outs only: a deficit in cash is left to the next policy, as where nobody is asked for more once
+    /// positions were closed (OKX, Binance, Bybit).
+    #[must_use]
+    pub const fn close_outs_only(self) -> Self {
+        Self { close_outs_only: true, ..self }
     }
 
     /// The same queue by another ranking.
@@ -157,6 +165,9 @@ impl LossAllocation for QueueAllocation {
         match need.cause {
             Cause::Deficit => {
                 let mut left = deficit(need)?;
+                if self.close_outs_only {
+                    return Ok(Settlement { measures: Vec::new(), residual: left.get() });
+                }
                 let queue = collect(payers, |p| p.gain.get() > 0 && p.room.get() > 0);
                 let queue = self.ranking.order(queue)?;
                 let mut measures = Vec::new();

@@ -105,6 +105,7 @@ fn close_outs() {
     check(&QueueAllocation::new(false), 12, &[(1, 10), (2, 2)], 0);
     check(&QueueAllocation::new(false), 50, &[(1, 10), (2, 30)], 10);
     check(&QueueAllocation::new(true), 50, &[(1, 10), (2, 30), (3, 5)], 5);
+    check(&QueueAllocation::new(false).close_outs_only(), 12, &[(1, 10), (2, 2)], 0);
     check(&ProRataAllocation, 12, &[(1, 3), (2, 9)], 0);
     check(&ProRataAllocation, -12, &[(4, -12)], 0);
     check(&CarryDeficit, 12, &[], 12);
@@ -276,7 +277,8 @@ proptest! {
             check_allocation(&ProRataAllocation, &need, &payers, Promises { order_preserving: need.cause == Cause::Deficit, ..ALL }).unwrap();
             let queue = QueueAllocation::new(losers);
             let [margin, collateral] = [Ranking::MarginRatio, Ranking::Collateral].map(|r| queue.ranked_by(r));
-            for policy in [&queue as &dyn LossAllocation, &margin, &collateral, &in_order, &CarryDeficit] {
+            let closes = queue.close_outs_only();
+            for policy in [&closes as &dyn LossAllocation, &queue as &dyn LossAllocation, &margin, &collateral, &in_order, &CarryDeficit] {
                 check_allocation(policy, &need, &payers, QUEUE).unwrap();
             }
         }

@@ -53,6 +53,9 @@ macro_rules! presets {
 
 presets! {
     "binance-usdm" Perpetual "Binance USD-M futures, brackets of October 2024";
+    "bybit" Perpetual "Bybit USDT perpetuals, insurance pools of September 2025";
+    "deribit" Perpetual "Deribit linear perpetuals, margin of support article 25944738177565";
+    "okx" Perpetual "OKX USDT-margined swaps, tiers of April 2021";
 }
 
 /// The preset of this name.

@@ -417,7 +417,7 @@ fn the_laws_it_breaks() {
     let mut laws: Vec<u16> = config.broken_laws().iter().map(|l| l.invariant).collect();
     laws.sort_unstable();
     laws.dedup();
-    assert_eq!(laws, [6, 14, 19, 28]);
+    assert_eq!(laws, [6, 14, 19, 23, 28]);
 }
 
 /// INV-6: two accounts of half the size need less.
@@ -453,6 +453,22 @@ fn a_full_close_takes_more_than_needed() {
     assert_eq!(ordered(scene()), -500_000);
     // 5.425 / (0.65 % - 0.5 % of fee) = 3617 of notional
     assert_eq!(ordered(Scene::new(&partial)), -1_836);
+}
+
+/// INV-23: a fill below the bankruptcy price that the fund cannot pay stays open until the fund has money.
+#[test]
+fn a_deficit_waits_for_the_fund() {
+    let mut scene = Scene::new(&with("binance-usdm", "escrow = \"500000\"", "escrow = \"1\""));
+    scene.quote("ETH-PERP", "2000");
+    for (group, cash) in [(10, "300"), (20, "10000"), (30, "1000000")] {
+        scene.deposit(group, "USDT", cash);
+    }
+    scene.trade(10, 20, "ETH-PERP", "10", "2000");
+    scene.quote("ETH-PERP", "1977");
+    scene.fill(10, 30, "1960"); // ten below the bankruptcy price
+    scene.wait(10_000);
+    assert_eq!((scene.deficit("USDT"), scene.posted(Reason::Haircut)), ("99".into(), 0));
+    scene.check();
 }
 
 /// INV-28: who gained more ends below who gained less.

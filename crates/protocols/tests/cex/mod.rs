@@ -104,7 +104,8 @@ pub(crate) fn with(name: &str, from: &str, to: &str) -> StackConfig {
 /// A preset whose requirement of its first market is exchanged.
 pub(crate) fn with_requirement(name: &str, requirement: &str) -> Result<Built, String> {
     let text = preset(name).unwrap().stack;
-    let from = text.find("[margin.markets.requirement]").unwrap();
+    let inline = || text.find("\nrequirement = ").unwrap() + 1;
+    let from = text.find("[margin.markets.requirement]").unwrap_or_else(inline);
     let to = from + text[from..].find("\n[").unwrap();
     let text = format!("{}[margin.markets.requirement]\n{requirement}\n{}", &text[..from], &text[to..]);
     let config = StackConfig::from_toml(&text, "stack.toml").map_err(|e| e.to_string())?;

@@ -37,6 +37,8 @@ module! {
         /// "leverage" (return x leverage), "margin_ratio" (return x maintenance / equity) or "collateral" (gain / collateral x
         /// maintenance / equity).
         ranking: Option<RankingName> ["choice", "leverage"],
+        /// Whether a deficit in cash is left to the next policy: only positions are closed.
+        close_outs_only: Option<bool> ["boolean", "false"],
     }
 }
 
@@ -44,7 +46,9 @@ module! {
 impl AllocationSpec for QueueSpec {
     fn build(&self, _: &Context<'_>) -> Policy {
         let ranking = self.ranking.map_or(Ranking::Leverage, Ranking::from);
-        Ok(Box::new(QueueAllocation::new(self.close_losers.unwrap_or(false)).ranked_by(ranking)))
+        let queue = QueueAllocation::new(self.close_losers.unwrap_or(false)).ranked_by(ranking);
+        let only = self.close_outs_only.unwrap_or(false);
+        Ok(Box::new(if only { queue.close_outs_only() } else { queue }))
     }
 }
 
