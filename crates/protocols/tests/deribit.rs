@@ -39,8 +39,9 @@ fn margins(market: &str, size: &str, price: &str) -> (BigRational, BigRational) 
 fn published_margins() {
     let check = |market: &str, price: &str, size: &str, maintenance: Option<&str>, initial: Option<&str>| {
         let (m, i) = margins(market, size, price);
-        maintenance.map(|want| assert_eq!(m, exact(want), "{market} {size}"));
-        initial.map(|want| assert_eq!(i, exact(want), "{market} {size}"));
+        for (got, want) in [(m, maintenance), (i, initial)] {
+            assert!(want.is_none_or(|w| got == exact(w)), "{market} {size}: {got}");
+        }
     };
     check("BTC-PERP", "100000", "25", Some("28125"), Some("53125"));
     check("BTC-PERP", "100000", "350", None, Some("1312500"));
@@ -48,7 +49,7 @@ fn published_margins() {
     check("SOL-PERP", "200", "6000", None, Some("84000"));
 }
 
-/// Rates of the same table: at size zero 1 %, 2 %, 2 % and 4 %, and those of the sizes above.
+/// Rates of the same table; the maintenance rates of 350 BTC and of 6,000 SOL are by its formula, as the copy at hand ends before them.
 #[test]
 fn published_rates() {
     let check = |market: &str, price: &str, size: &str, want: (&str, &str)| {

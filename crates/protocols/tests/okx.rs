@@ -180,7 +180,7 @@ fn too_large_is_an_error() {
 }
 
 /// What the preset declares, in full. INV-6 and INV-14: `published_tiers` (one contract more, 5,001 instead of 5,000, raises maintenance by
-/// half). INV-19: `two_tiers_at_a_time` (2,000 ETH where 67 would have done).
+/// half). INV-19: `two_tiers_at_a_time` (2,000 ETH where 34 would have done).
 #[test]
 fn the_laws_it_breaks() {
     let config = preset("okx").unwrap().config().unwrap();
