@@ -5,7 +5,7 @@
 
 use crate::{InsuranceError, InsuranceLayer, Loss, Standing, refuse};
 use alloc::string::ToString;
-use cofferdam_core::{Ppb, Quanta, Rounding};
+use cofferdam_core::{MarketId, Ppb, Quanta, Rounding};
 
 /// Pays all of what is left, as far as its capacity goes. An insurance fund, or the last layer of a programme.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +14,19 @@ pub struct Fund;
 impl InsuranceLayer for Fund {
     fn respond(&self, _: &Loss, left: Quanta, _: &Standing) -> Result<Quanta, InsuranceError> {
         Ok(left.positive_part())
+    }
+}
+
+/// Pays all of what is left of losses in one market, and nothing of others: a pool that is isolated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MarketFund {
+    /// Whose losses.
+    pub market: MarketId,
+}
+
+impl InsuranceLayer for MarketFund {
+    fn respond(&self, loss: &Loss, left: Quanta, _: &Standing) -> Result<Quanta, InsuranceError> {
+        Ok(if loss.market == Some(self.market) { left.positive_part() } else { Quanta::ZERO })
     }
 }
 

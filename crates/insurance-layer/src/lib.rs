@@ -36,7 +36,7 @@ pub use contract::{
 pub use contribution::contribution;
 #[cfg(feature = "std")]
 pub use escrowed::EscrowedFund;
-pub use layers::{AggregateStopLoss, Band, ExcessOfLoss, Fund, QuotaBasis, QuotaShare};
+pub use layers::{AggregateStopLoss, Band, ExcessOfLoss, Fund, MarketFund, QuotaBasis, QuotaShare};
 pub use mutual::Mutual;
 pub use programme::{Entry, Gap, Programme, Response};
 

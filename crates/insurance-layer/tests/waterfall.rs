@@ -1,10 +1,10 @@
 //! The laws of layers and programmes, on the built-in ones and on some that are broken on purpose.
 
-use cofferdam_core::{AssetId, EventId, LayerId, MathError, Ppb, Quanta};
+use cofferdam_core::{AssetId, EventId, LayerId, MarketId, MathError, Ppb, Quanta};
 use cofferdam_insurance_layer::conformance::{check_layer, check_waterfall, sums};
 use cofferdam_insurance_layer::{
     AggregateStopLoss, Draw, Entry, ExcessOfLoss, Fund, Gap, InsuranceError, InsuranceLayer, Loss, LossCause,
-    LossWaterfall, Programme, QuotaBasis, QuotaShare, Standing, Waterfall,
+    LossWaterfall, MarketFund, Programme, QuotaBasis, QuotaShare, Standing, Waterfall,
 };
 use proptest::prelude::*;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -55,6 +55,12 @@ fn terms() {
         );
     };
     check(&Fund, (100, 0, 60, 0), 60);
+    check(&MarketFund { market: MarketId(1) }, (100, 0, 60, 0), 0); // of no market
+    let own = Loss { market: Some(MarketId(1)), ..loss(100, 0) };
+    for (market, want) in [(1, 60), (2, 0)] {
+        let pool = MarketFund { market: MarketId(market) };
+        assert_eq!(pool.respond(&own, q(60), &standing(1, 100)), Ok(q(want)));
+    }
     let left = QuotaShare::new(HALF, QuotaBasis::Left).unwrap();
     check(&left, (101, 0, 61, 0), 30);
     let whole = QuotaShare::new(HALF, QuotaBasis::Loss).unwrap();

@@ -49,6 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         notional: Quanta::new(1_000),
         cost: Quanta::new(-1_000),
         room: Amount::new(gain),
+        maintenance: Amount::new(50),
     };
     let payers = [payer(1, -6, 90), payer(2, -12, 40), payer(3, -4, -10)];
     let cause = Cause::CloseOut { of: GroupId(7), lots: Lots::new(10), price: Ticks::new(102) };

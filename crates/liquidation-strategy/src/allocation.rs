@@ -53,6 +53,8 @@ pub struct Payer {
     pub cost: Quanta,
     /// The most that can be taken as a haircut: gain that has been or can be paid out of the group's cash.
     pub room: Amount,
+    /// What the group must hold at maintenance, in atoms, rounded up; zero where it is not known.
+    pub maintenance: Amount,
 }
 
 /// Those who may have to pay, from an index: a policy asks for an order and takes as many as it needs.

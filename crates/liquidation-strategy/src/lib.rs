@@ -37,7 +37,9 @@ mod by_market;
 mod close;
 pub mod conformance;
 mod curve;
+mod drained;
 mod dutch;
+mod escalation;
 mod first_slice;
 mod full_close;
 mod gradual;
@@ -52,6 +54,7 @@ mod socialise;
 mod strategy;
 mod takeover;
 mod terms;
+mod tier_step;
 mod tiers;
 mod unranked;
 
@@ -60,7 +63,9 @@ pub use by_bidder::ByBidder;
 pub use by_market::ByMarket;
 pub use close::{remains, steps_worsen};
 pub use curve::PriceCurve;
+pub use drained::{Drain, WhileDrained};
 pub use dutch::{DutchAuction, DutchTerms};
+pub use escalation::Escalation;
 pub use first_slice::{FirstSlice, SlicePace};
 pub use full_close::FullClose;
 pub use gradual::{Gradual, Pace};
@@ -69,7 +74,7 @@ pub use in_order::InOrder;
 pub use keeper::{KeeperLiquidation, KeeperTerms};
 pub use partial::PartialToTarget;
 pub use pro_rata::ProRataAllocation;
-pub use queue::{QueueAllocation, Rank};
+pub use queue::{QueueAllocation, Ranking};
 pub use seizure::{Owing, RepayOffer, Seizure, convert};
 pub use socialise::{CarryDeficit, WriteDownPool};
 pub use strategy::{
@@ -77,6 +82,7 @@ pub use strategy::{
 };
 pub use takeover::{Deleverage, DeleveragePrice, Takeover};
 pub use terms::{LimitPrice, OrderTerms, bankruptcy_price, bankruptcy_price_with};
+pub use tier_step::{Ladder, TierStep};
 pub use tiers::{Bound, Tiers};
 pub use unranked::{UnrankedAllocation, place_of};
 

@@ -19,6 +19,7 @@ use cofferdam_core::{Amount, At, MathError, Memory};
 /// let payer = |group, gain: i128, room: i128| Payer {
 ///     group: GroupId(group), lots: Lots::new(-10), gain: Amount::new(gain), equity: Amount::new(100),
 ///     notional: Quanta::new(1_000), cost: Quanta::new(-1_000), room: Amount::new(room),
+///     maintenance: Amount::ZERO,
 /// };
 /// let payers = [payer(1, 30, 30), payer(2, 60, 10), payer(3, 60, 60)];
 /// let need = Need { cause: Cause::Deficit, market: Some(MarketId(0)), asset: AssetId(0), amount: Amount::new(40) };

@@ -4,15 +4,33 @@
 use crate::allocation::{close_out, collect, deficit};
 use crate::{Cause, LiquidationError, LossAllocation, Measure, Need, Payer, Payers, Settlement};
 use alloc::vec::Vec;
-use cofferdam_core::{At, Memory, wide::U256};
+use cofferdam_core::{Amount, At, MathError, Memory, wide::U256};
 use core::cmp::Ordering;
 
-/// Holders in the order of (gain / |cost|) x (notional / equity), highest first, ties by group; compared exactly as
-/// products of 512 bits. A cost or an equity that is not above zero is an infinite score.
+/// By what holders stand in the queue, highest first. Each is a product of two ratios, so that it is compared exactly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ranking {
+    /// Return times leverage: (gain / |cost|) x (notional / equity); without a gain (gain / |cost|) x (equity / notional).
+    /// Source: Bybit's "leveraged return"; Binance's classic form.
+    #[default]
+    Leverage,
+    /// The ratio of prices times leverage: mark / entry for a long, entry / mark for a short, times notional / equity, which
+    /// weighs leverage more; without a gain as [`Ranking::Leverage`]. Source: Hyperliquid's documented index; its documentation
+    /// does not say how a short is ranked.
+    PriceRatio,
+    /// Return over the margin ratio: (gain / |cost|) x (maintenance / equity); without a gain
+    /// (gain / |cost|) x (equity / maintenance). Source: OKX, "introduction to auto-deleveraging".
+    MarginRatio,
+    /// Gain over collateral times the margin ratio: (gain / (equity - gain)) x (maintenance / equity), with or without a gain.
+    /// Source: Binance, FAQ 360033525471 ("LeveragePnL").
+    Collateral,
+}
+
+/// Holders in the order of a [`Ranking`], highest first, ties by group; compared exactly as products of 512 bits. A divisor
+/// that is not above zero is an infinite score.
 ///
 /// A deficit takes min(gain, room) of each until it is covered. A close-out closes lots of the other side in the same
-/// order; holders without a gain come after all winners if they are included, in the order of (gain / |cost|) x
-/// (equity / notional), smallest loss first.
+/// order; holders without a gain come after all winners if they are included, smallest loss first.
 ///
 /// Breaks order preservation (INV-28): who gained more can end below who gained less.
 ///
@@ -21,7 +39,7 @@ use core::cmp::Ordering;
 /// use cofferdam_liquidation_strategy::*;
 /// let payer = |group, gain: i128| Payer {
 ///     group: GroupId(group), lots: Lots::new(-10), gain: Amount::new(gain), equity: Amount::new(100),
-///     notional: Quanta::new(1_000), cost: Quanta::new(-1_000), room: Amount::new(gain),
+///     notional: Quanta::new(1_000), cost: Quanta::new(-1_000), room: Amount::new(gain), maintenance: Amount::new(50),
 /// };
 /// let payers = [payer(1, 30), payer(2, 40)];
 /// let need = Need { cause: Cause::Deficit, market: Some(MarketId(0)), asset: AssetId(0), amount: Amount::new(50) };
@@ -36,31 +54,29 @@ use core::cmp::Ordering;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueueAllocation {
     close_losers: bool,
-    rank: Rank,
-}
-
-/// What winners are ranked by, times notional / equity.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Rank {
-    /// gain / |cost|: what a unit of cost has gained.
-    #[default]
-    Gain,
-    /// mark / entry for a long, entry / mark for a short, which weighs leverage more: 1 + gain / |cost| for a long
-    /// (Hyperliquid's documented index; its documentation does not say how a short is ranked).
-    PriceRatio,
+    close_outs_only: bool,
+    ranking: Ranking,
 }
 
 impl QueueAllocation {
-    /// A queue; `close_losers` also closes holders of the other side who have no gain, after all others.
+    /// A queue by [`Ranking::Leverage`]; `close_losers` also closes holders of the other side who have no gain, after all
+    /// others.
     #[must_use]
     pub const fn new(close_losers: bool) -> Self {
-        Self { close_losers, rank: Rank::Gain }
+        Self { close_losers, close_outs_only: false, ranking: Ranking::Leverage }
     }
 
-    /// The same queue with its winners ranked by something else.
+    /// The same queue for close-outs only: a deficit in cash is left to the next policy, as where nobody is asked for more once
+    /// positions were closed (OKX, Binance, Bybit).
     #[must_use]
-    pub const fn ranked_by(self, rank: Rank) -> Self {
-        Self { rank, ..self }
+    pub const fn close_outs_only(self) -> Self {
+        Self { close_outs_only: true, ..self }
+    }
+
+    /// The same queue by another ranking.
+    #[must_use]
+    pub const fn ranked_by(self, ranking: Ranking) -> Self {
+        Self { ranking, ..self }
     }
 }
 
@@ -103,32 +119,51 @@ impl Score {
     }
 }
 
-/// gain x notional over |cost| x equity for a winner; |gain| x equity over |cost| x notional for the others. By the ratio of
-/// prices, notional / |cost| (or the reciprocal, for a short) stands for gain / |cost|.
-fn score(p: &Payer, rank: Rank) -> Score {
-    let (cost, notional) = (p.cost.get().unsigned_abs(), p.notional.get().unsigned_abs());
-    let (gain, equity) = (p.gain.get().unsigned_abs(), p.equity.positive_part().get().unsigned_abs());
-    if p.gain.get() > 0 && rank == Rank::PriceRatio {
-        if p.lots.is_negative() {
-            return Score { above: U256::product(cost, 1), below: U256::product(equity, 1) };
+impl Ranking {
+    /// The score of a winner, or the size of the loss of the others by which they stand smallest first.
+    fn score(self, p: &Payer) -> Result<Score, MathError> {
+        let wins = p.gain.get() > 0;
+        let size = |a: Amount| a.positive_part().get().unsigned_abs();
+        let (gain, cost) = (p.gain.get().unsigned_abs(), p.cost.get().unsigned_abs());
+        let (equity, maintenance) = (size(p.equity), size(p.maintenance));
+        let notional = p.notional.get().unsigned_abs();
+        if self == Self::PriceRatio && wins {
+            // notional / |cost| or its reciprocal, times notional / equity
+            let (above, below) = if p.lots.is_negative() {
+                (U256::product(cost, 1), U256::product(equity, 1))
+            } else {
+                (U256::product(notional, notional), U256::product(cost, equity))
+            };
+            return Ok(Score { above, below });
         }
-        return Score { above: U256::product(notional, notional), below: U256::product(cost, equity) };
+        let (base, more, less) = match self {
+            Self::Leverage | Self::PriceRatio => (cost, notional, equity),
+            Self::MarginRatio => (cost, maintenance, equity),
+            Self::Collateral => (size(p.equity.try_sub(p.gain)?), maintenance, equity),
+        };
+        let (up, down) = if wins || self == Self::Collateral { (more, less) } else { (less, more) };
+        Ok(Score { above: U256::product(gain, up), below: U256::product(base, down) })
     }
-    if p.gain.get() > 0 {
-        Score { above: U256::product(gain, notional), below: U256::product(cost, equity) }
-    } else {
-        Score { above: U256::product(gain, equity), below: U256::product(cost, notional) }
+
+    /// Payers in the order in which they pay: a total order that does not depend on insertion (INV-46).
+    fn order(self, payers: Vec<Payer>) -> Result<Vec<Payer>, MathError> {
+        let mut scored = Vec::with_capacity(payers.len());
+        for p in payers {
+            scored.push((self.score(&p)?, p));
+        }
+        scored.sort_by(before);
+        Ok(scored.into_iter().map(|(_, p)| p).collect())
     }
 }
 
-/// Who pays before whom: a total order that does not depend on insertion (INV-46).
-fn before(rank: Rank, a: &Payer, b: &Payer) -> Ordering {
+/// Who pays before whom.
+fn before((x, a): &(Score, Payer), (y, b): &(Score, Payer)) -> Ordering {
     let wins = |p: &Payer| p.gain.get() > 0;
     let order = match (wins(a), wins(b)) {
         (true, false) => Ordering::Less,
         (false, true) => Ordering::Greater,
-        (true, true) => score(b, rank).compare(&score(a, rank)),
-        (false, false) => score(a, rank).compare(&score(b, rank)),
+        (true, true) => y.compare(x),
+        (false, false) => x.compare(y),
     };
     order.then(a.group.cmp(&b.group))
 }
@@ -144,8 +179,11 @@ impl LossAllocation for QueueAllocation {
         match need.cause {
             Cause::Deficit => {
                 let mut left = deficit(need)?;
-                let mut queue = collect(payers, |p| p.gain.get() > 0 && p.room.get() > 0);
-                queue.sort_by(|a, b| before(self.rank, a, b));
+                if self.close_outs_only {
+                    return Ok(Settlement { measures: Vec::new(), residual: left.get() });
+                }
+                let queue = collect(payers, |p| p.gain.get() > 0 && p.room.get() > 0);
+                let queue = self.ranking.order(queue)?;
                 let mut measures = Vec::new();
                 for p in queue {
                     let amount = left.min(p.gain).min(p.room);
@@ -160,8 +198,8 @@ impl LossAllocation for QueueAllocation {
             Cause::CloseOut { .. } => {
                 let out = close_out(need)?;
                 let mut left = out.size;
-                let mut queue = collect(payers, |p| out.takes(p) && (self.close_losers || p.gain.get() > 0));
-                queue.sort_by(|a, b| before(self.rank, a, b));
+                let queue = collect(payers, |p| out.takes(p) && (self.close_losers || p.gain.get() > 0));
+                let queue = self.ranking.order(queue)?;
                 let mut measures = Vec::new();
                 for p in queue {
                     let size = left.min(p.lots.get().unsigned_abs().into());

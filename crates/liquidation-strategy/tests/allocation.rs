@@ -30,6 +30,7 @@ fn payer(group: u32, lots: i64, gain: i128, room: i128, equity: i128, notional: 
         notional: Quanta::new(notional),
         cost: Quanta::new(cost),
         room: Amount::new(room),
+        maintenance: Amount::new(notional / 20 + i128::from(group % 7) * equity / 50),
     }
 }
 
@@ -104,9 +105,38 @@ fn close_outs() {
     check(&QueueAllocation::new(false), 12, &[(1, 10), (2, 2)], 0);
     check(&QueueAllocation::new(false), 50, &[(1, 10), (2, 30)], 10);
     check(&QueueAllocation::new(true), 50, &[(1, 10), (2, 30), (3, 5)], 5);
+    check(&QueueAllocation::new(false).close_outs_only(), 12, &[(1, 10), (2, 2)], 0);
     check(&ProRataAllocation, 12, &[(1, 3), (2, 9)], 0);
     check(&ProRataAllocation, -12, &[(4, -12)], 0);
     check(&CarryDeficit, 12, &[], 12);
+}
+
+/// Each ranking orders the same holders differently, by its formula.
+#[test]
+fn rankings() {
+    let holder = |group, gain: i128, equity, notional, cost: i128, maintenance| Payer {
+        maintenance: Amount::new(maintenance),
+        ..payer(group, -10, gain, gain.max(0), equity, notional, -cost)
+    };
+    let holders = [
+        holder(1, 50, 100, 1_000, 1_000, 2), // return 5 %, leverage 10, margin ratio 50, collateral 50
+        holder(2, 40, 100, 1_000, 1_000, 30), // return 4 %, leverage 10, margin ratio 3.3, collateral 60
+        holder(3, 60, 200, 800, 500, 20),    // return 12 %, leverage 4, margin ratio 10, collateral 140
+        holder(4, -10, 100, 1_000, 1_000, 10), // loses 1 % at leverage 10 and margin ratio 10
+        holder(5, -10, 100, 500, 500, 90),   // loses 2 % at leverage 5 and margin ratio 1.1
+    ];
+    let check = |ranking: Ranking, expected: [u32; 5]| {
+        let queue = QueueAllocation::new(true).ranked_by(ranking);
+        let order: Vec<u32> = allocate(&queue, &close_out(50), &holders)
+            .measures
+            .iter()
+            .map(|m| if let Measure::Close { payer, .. } = m { payer.0 } else { 0 })
+            .collect();
+        assert_eq!(order, expected, "{ranking:?}");
+    };
+    check(Ranking::Leverage, [1, 3, 2, 4, 5]); // 0.5, 0.48, 0.4; losses 0.001, 0.004
+    check(Ranking::MarginRatio, [2, 3, 1, 5, 4]); // 0.012, 0.012 (by group), 0.001; losses 0.0222, 0.1
+    check(Ranking::Collateral, [2, 3, 1, 4, 5]); // 0.2, 0.043, 0.02; losses 0.0091, 0.082
 }
 
 #[test]
@@ -157,15 +187,15 @@ fn ranks() {
     };
     // longs: 1 gained 20 % at leverage 5, 2 gained 2 % at leverage 20
     let longs = [payer(1, 10, 100, 100, 120, 600, 500), payer(2, 10, 20, 20, 51, 1_020, 1_000)];
-    check(Rank::Gain, -20, &longs, &[1, 2]); // 0.2 x 5 = 1; 0.02 x 20 = 0.4
-    check(Rank::PriceRatio, -20, &longs, &[2, 1]); // 1.2 x 5 = 6; 1.02 x 20 = 20.4
+    check(Ranking::Leverage, -20, &longs, &[1, 2]); // 0.2 x 5 = 1; 0.02 x 20 = 0.4
+    check(Ranking::PriceRatio, -20, &longs, &[2, 1]); // 1.2 x 5 = 6; 1.02 x 20 = 20.4
     // shorts: 1 sold at 125 % of the mark with leverage 5, 2 at 105 % with leverage 6: 6.25 and 6.3
     let shorts = [payer(1, -10, 250, 250, 200, 1_000, -1_250), payer(2, -10, 50, 50, 200, 1_200, -1_260)];
-    check(Rank::Gain, 20, &shorts, &[1, 2]);
-    check(Rank::PriceRatio, 20, &shorts, &[2, 1]);
+    check(Ranking::Leverage, 20, &shorts, &[1, 2]);
+    check(Ranking::PriceRatio, 20, &shorts, &[2, 1]);
     // what only the smaller gain of a short would tell apart
     let even = [payer(1, -10, 50, 50, 200, 1_000, -1_050), payer(2, -10, 250, 250, 200, 1_000, -1_250)];
-    check(Rank::PriceRatio, 20, &even, &[2, 1]);
+    check(Ranking::PriceRatio, 20, &even, &[2, 1]);
 }
 
 #[test]
@@ -304,8 +334,13 @@ proptest! {
         ]).unwrap();
         for need in [deficit(amount), close_out(lots)] {
             check_allocation(&ProRataAllocation, &need, &payers, Promises { order_preserving: need.cause == Cause::Deficit, ..ALL }).unwrap();
-            let unranked = UnrankedAllocation::new(500).unwrap();
-            for policy in [&QueueAllocation::new(losers) as &dyn LossAllocation, &in_order, &CarryDeficit, &unranked] {
+            let queue = QueueAllocation::new(losers);
+            let [ratio, margin, collateral] =
+                [Ranking::PriceRatio, Ranking::MarginRatio, Ranking::Collateral].map(|r| queue.ranked_by(r));
+            let (closes, unranked) = (queue.close_outs_only(), UnrankedAllocation::new(500).unwrap());
+            let policies: [&dyn LossAllocation; 8] =
+                [&closes, &queue, &ratio, &margin, &collateral, &in_order, &CarryDeficit, &unranked];
+            for policy in policies {
                 check_allocation(policy, &need, &payers, QUEUE).unwrap();
             }
         }
@@ -316,7 +351,9 @@ proptest! {
         let total: i128 = payers.iter().map(|p| p.gain.get()).sum();
         let need = deficit((total / 1_000).saturating_mul(per_mille));
         check_allocation(&ProRataAllocation, &need, &payers, ALL).unwrap();
-        check_allocation(&QueueAllocation::new(false), &need, &payers, QUEUE).unwrap();
+        for ranking in [Ranking::Leverage, Ranking::MarginRatio, Ranking::Collateral] {
+            check_allocation(&QueueAllocation::new(false).ranked_by(ranking), &need, &payers, QUEUE).unwrap();
+        }
     }
 
     #[test]

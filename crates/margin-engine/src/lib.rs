@@ -25,6 +25,7 @@ mod cross;
 mod holdings;
 mod kernels;
 mod limits;
+mod linear;
 mod requirement;
 mod safe;
 mod scaled;
@@ -42,6 +43,7 @@ pub use contract::{Coordinate, MarginError, MarginModel, MarginSweep, SafeRange}
 pub use cross::CrossMargin;
 pub use holdings::{Holdings, owed, pending_funding};
 pub use limits::PositionLimits;
+pub use linear::{Bracket, LinearSize, Stepped};
 pub use requirement::{Flat, Piece, Pieces, Reads, Requirement, Stage, TermsError};
 pub use scaled::{OpenInterestScaled, SizeScaled, VolatilityScaled};
 pub use scenario::{ScenarioMargin, ScenarioTerms, Tail, UnderlyingTerms};

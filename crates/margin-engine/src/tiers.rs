@@ -39,8 +39,8 @@ pub struct Tiered {
 }
 
 impl Tiered {
-    /// From rows in ascending order: lower bounds rise from zero, maintenance rates rise, initial rates do not fall, every
-    /// rate is below 100 %, maintenance <= initial in each row. An error names the row.
+    /// From rows in ascending order: lower bounds rise from zero, maintenance rates rise, initial rates do not fall,
+    /// maintenance < 100 % and maintenance <= initial <= 100 % in each row. An error names the row.
     pub fn new(tiers: Vec<Tier>) -> Result<Self, TermsError> {
         if tiers.is_empty() {
             let (value, accepted) = (0, "at least one tier");
@@ -94,8 +94,8 @@ fn check(index: usize, previous: Option<Tier>, tier: Tier) -> Result<(), TermsEr
     if !(0..one).contains(&maintenance) {
         return refuse("maintenance", maintenance, "0 <= maintenance < 1e9 ppb (100 %)");
     }
-    if !(maintenance..one).contains(&initial) {
-        return refuse("initial", initial, "maintenance <= initial < 1e9 ppb (100 %)");
+    if !(maintenance..=one).contains(&initial) {
+        return refuse("initial", initial, "maintenance <= initial <= 1e9 ppb (100 %)");
     }
     Ok(())
 }

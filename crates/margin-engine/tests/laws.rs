@@ -50,8 +50,8 @@ fn the_shape_law_finds_a_cliff() {
 
 proptest! {
     #[test]
-    fn requirements_have_their_shape(id in 0..MARKETS, lots in -5_000_i64..5_000, n in 0_i128..100_000_000, step in 1_i128..20_000_000, sheet in sheet()) {
-        let (r, m) = (requirement(id), &sheet.markets[&MarketId(id)]);
+    fn requirements_have_their_shape(id in 0..REQUIREMENTS, lots in -5_000_i64..5_000, n in 0_i128..100_000_000, step in 1_i128..20_000_000, sheet in sheet()) {
+        let (r, m) = (requirement(id), &sheet.markets[&MarketId(id % MARKETS)]);
         prop_assert_eq!(shape(&*r, m, lots, n, step), Ok(()));
         for stage in [Stage::Maintenance, Stage::Initial] {
             let of = |lots: i64| r.required(stage, m, Lots::new(lots), Quanta::new(n)).unwrap();
@@ -65,7 +65,7 @@ proptest! {
     }
 
     #[test]
-    fn an_add_on_never_lowers(id in 0..MARKETS, addon in 0..MARKETS, sum in any::<bool>(), n in 0_i128..100_000_000, lots in 0_i64..1_000, sheet in sheet()) {
+    fn an_add_on_never_lowers(id in 0..MARKETS, addon in 0..REQUIREMENTS, sum in any::<bool>(), n in 0_i128..100_000_000, lots in 0_i64..1_000, sheet in sheet()) {
         let m = &sheet.markets[&MarketId(id)];
         let join = if sum { Join::Sum } else { Join::Max };
         let both = Combined::new(requirement(id)).with(join, requirement(addon));
@@ -171,4 +171,38 @@ fn tiers_are_the_published_ones() {
     let amounts: Vec<i128> =
         tiers.table(Stage::Maintenance).iter().map(|p| p.deduction / 1_000_000_000).collect();
     assert_eq!(amounts, [0, 50, 950, 11_450]);
+}
+
+/// The numbers that Deribit prints for its linear perpetuals are in the protocols crate; here the ends of the range.
+#[test]
+fn linear_and_stepped_rates() {
+    let linear = LinearSize::new(Ppb(10_000_000), Ppb(20_000_000), Ppb(50_000), Lots::new(1_000)).unwrap();
+    let check = |lots: i64, maintenance: i64, initial: i64| {
+        for lots in [lots, -lots] {
+            assert_eq!(linear.rate(Stage::Maintenance, Lots::new(lots)), Ok(Ppb(maintenance)), "{lots}");
+            assert_eq!(linear.rate(Stage::Initial, Lots::new(lots)), Ok(Ppb(initial)), "{lots}");
+        }
+    };
+    check(0, 10_000_000, 20_000_000);
+    check(1, 10_000_050, 20_000_050); // rounded up
+    check(25_000, 11_250_000, 21_250_000);
+    check(19_600_000, 990_000_000, 1_000_000_000);
+    check(i64::MAX >> 1, 999_999_999, 1_000_000_000); // a maintenance rate stays below one
+    for (field, built) in [
+        ("per_unit", LinearSize::new(Ppb(1), Ppb(1), Ppb(-1), Lots::ONE)),
+        ("unit", LinearSize::new(Ppb(1), Ppb(1), Ppb(1), Lots::ZERO)),
+        ("initial", LinearSize::new(Ppb(2), Ppb(1), Ppb(1), Lots::ONE)),
+    ] {
+        assert!(matches!(built, Err(TermsError::Parameter { field: f, .. }) if f == field), "{field}");
+    }
+    let row = |upper, m, i| Bracket { upper: Lots::new(upper), maintenance: Ppb(m), initial: Ppb(i) };
+    let stepped = Stepped::new(vec![row(10, 1, 2), row(20, 3, 4)]).unwrap();
+    let rates: Vec<i64> =
+        [0, 10, 11, -20, 21].map(|l| stepped.bracket(Lots::new(l)).unwrap().maintenance.0).into();
+    assert_eq!(rates, [1, 1, 3, 3, 3]);
+    for bad in
+        [vec![], vec![row(0, 1, 2)], vec![row(10, 1, 2), row(10, 3, 4)], vec![row(10, 1, 2), row(20, 1, 4)]]
+    {
+        assert!(Stepped::new(bad.clone()).is_err(), "{bad:?}");
+    }
 }

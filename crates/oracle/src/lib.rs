@@ -40,6 +40,7 @@ extern crate std;
 
 mod change;
 pub mod conformance;
+mod contract;
 mod convert;
 mod fallback;
 mod guard;
@@ -51,6 +52,7 @@ mod smooth;
 mod twap;
 
 pub use change::{RateOfChange, RateOfChangeParams, StepLimit, StepLimitParams};
+pub use contract::{FundingBasis, FundingBasisParams, MeanBasis};
 pub use convert::{Product, Reciprocal};
 pub use fallback::Fallback;
 pub use guard::{

@@ -22,6 +22,8 @@ enum Tree {
     StepLimit(Box<Tree>, i64, u64),
     Ema(Box<Tree>, u64),
     Basis(Box<Tree>, u64),
+    MeanBasis(Box<Tree>, u64, u8),
+    FundingBasis(Box<Tree>, u64),
     Twap(Box<Tree>, u64, u8),
     Reciprocal(Box<Tree>, i128),
     Product(Box<Tree>, Box<Tree>, i128),
@@ -80,6 +82,14 @@ fn build(tree: &Tree) -> Policy {
         }
         Tree::Ema(child, half_life) => Box::new(Ema::new(build(child), Millis(*half_life)).unwrap()),
         Tree::Basis(child, half_life) => Box::new(Basis::new(build(child), Millis(*half_life)).unwrap()),
+        Tree::MeanBasis(child, every, samples) => {
+            Box::new(MeanBasis::new(build(child), Millis(*every), *samples).unwrap())
+        }
+        Tree::FundingBasis(child, interval) => {
+            let (interest, clamp, cap) = (Ppb(100_000), Ppb(500_000), Ppb(7_500_000));
+            let params = FundingBasisParams { interval: Millis(*interval), interest, clamp, cap };
+            Box::new(FundingBasis::new(build(child), params).unwrap())
+        }
         Tree::Twap(child, window, checkpoints) => {
             let params = TwapParams { window: Millis(*window), checkpoints: *checkpoints };
             Box::new(Twap::new(build(child), params).unwrap())
@@ -114,6 +124,8 @@ fn tree() -> impl Strategy<Value = Tree> {
             1 => (one.clone(), ratio, span.clone()).prop_map(|(c, s, i)| Tree::StepLimit(c, s, i)),
             1 => (one.clone(), span.clone()).prop_map(|(c, h)| Tree::Ema(c, h)),
             1 => (one.clone(), span.clone()).prop_map(|(c, h)| Tree::Basis(c, h)),
+            1 => (one.clone(), 1_u64..2_000, 1_u8..121).prop_map(|(c, e, n)| Tree::MeanBasis(c, e, n)),
+            1 => (one.clone(), span.clone()).prop_map(|(c, i)| Tree::FundingBasis(c, i)),
             1 => (one.clone(), span, 1_u8..13).prop_map(|(c, w, n)| Tree::Twap(c, w, n)),
             1 => (one, 1_i128..1 << 80).prop_map(|(c, s)| Tree::Reciprocal(c, s)),
             1 => (two, 1_i128..1 << 40).prop_map(|((l, r), d)| Tree::Product(l, r, d)),

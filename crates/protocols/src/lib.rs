@@ -24,8 +24,9 @@
 )]
 
 pub mod aave_v3;
-pub mod dydx;
+mod binance;
 pub mod compound_v3;
+pub mod dydx;
 pub mod euler_v2;
 pub mod morpho_blue;
 mod preset;

@@ -63,6 +63,10 @@ presets! {
     "maker" Lending "Maker Liquidations 2.0 (makerdao/dss@fa4f663)";
     "dydx-v4" Perpetual "dYdX v4, v4-chain at 84d4664b (March 2026)";
     "hyperliquid" Perpetual "Hyperliquid perpetuals, documentation of November 2026";
+    "binance-usdm" Perpetual "Binance USD-M futures, brackets of October 2024";
+    "bybit" Perpetual "Bybit USDT perpetuals, insurance pools of September 2025";
+    "deribit" Perpetual "Deribit linear perpetuals, margin of support article 25944738177565";
+    "okx" Perpetual "OKX USDT-margined swaps, tiers of April 2021";
 }
 
 /// The preset of this name.

@@ -448,6 +448,7 @@ fn derived_haircuts() {
             notional: Quanta::new(gain),
             cost: Quanta::ZERO,
             room: Amount::new(gain),
+            maintenance: Amount::ZERO,
         };
         let payers: Vec<Payer> = (0..).zip(gains).map(payer).collect();
         let (market, asset) = (built.names.market("ETH-FUT"), built.names.asset("USDT").unwrap());

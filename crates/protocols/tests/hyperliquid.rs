@@ -132,7 +132,7 @@ fn refused_parameters() {
     );
     check(r#"markets = ["MINOR-PERP"]"#, r#"markets = ["NONE"]"#, "NONE");
     check(r#"backstop = "0.666666667""#, r#"backstop = "1.2""#, "backstop");
-    check(r#"rank = "price_ratio""#, r#"rank = "age""#, "rank");
+    check(r#"ranking = "price_ratio""#, r#"ranking = "age""#, "ranking");
 }
 
 #[test]

@@ -79,6 +79,9 @@ struct PayerInput {
     /// The most that can be taken as a haircut. Default: the gain, where it is above zero.
     #[serde(default)]
     room: Option<Number>,
+    /// What the group must hold at maintenance; some queues rank by it. Default: 0.
+    #[serde(default)]
+    maintenance: Option<Number>,
 }
 
 /// The answer of `adl allocate`: covered + residual = need, exactly.
@@ -191,6 +194,8 @@ fn payer(
 ) -> Result<Payer, CliError> {
     let gain = composed.amount(asset, given.gain, &at.field("gain"))?;
     let room = given.room.map(|x| composed.amount(asset, x, &at.field("room"))).transpose()?;
+    let maintenance = given.maintenance.map(|x| composed.amount(asset, x, &at.field("maintenance")));
+    let maintenance = maintenance.transpose()?;
     Ok(Payer {
         group: GroupId(given.group),
         lots: composed.lots(market, given.size, &at.field("size"))?,
@@ -199,6 +204,7 @@ fn payer(
         notional: composed.quanta(given.notional, &at.field("notional"))?,
         cost: composed.quanta(given.cost, &at.field("cost"))?,
         room: room.unwrap_or_else(|| gain.positive_part()),
+        maintenance: maintenance.unwrap_or(Amount::ZERO),
     })
 }
 

@@ -58,6 +58,8 @@ pub fn market(id: u32, low: i64, high: i64, settlement: u32) -> MarketView {
 /// Markets 0..6: flat, tiered, size-scaled, open-interest-scaled, volatility-scaled, combined; 6 is flat and settled in
 /// asset 2.
 pub const MARKETS: u32 = 7;
+/// Requirements 0..9: those of the markets, and 7 linear in the size, 8 stepped.
+pub const REQUIREMENTS: u32 = 9;
 /// Assets 0..4; asset 4 has no terms.
 pub const ASSETS: u32 = 4;
 
@@ -84,6 +86,12 @@ pub fn requirement(id: u32) -> Box<dyn Requirement> {
                 .with(Join::Max, Box::new(flat))
                 .with(Join::Sum, Box::new(volatility)),
         ),
+        7 => Box::new(LinearSize::new(Ppb(10_000_000), Ppb(20_000_000), Ppb(50_000), Lots::new(10)).unwrap()),
+        8 => {
+            let row = |upper, m, i| Bracket { upper: Lots::new(upper), maintenance: Ppb(m), initial: Ppb(i) };
+            let rows = vec![row(500, 10_000_000, 13_000_000), row(1_000, 15_000_000, 20_000_000)];
+            Box::new(Stepped::new(rows).unwrap())
+        }
         _ => Box::new(flat),
     }
 }

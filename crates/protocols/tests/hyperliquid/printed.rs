@@ -107,6 +107,9 @@ struct Sheet {
 }
 
 impl World for Sheet {
+    fn scenarios(&self, _: MarketId) -> Option<&cofferdam_core::Scenarios> {
+        None
+    }
     fn market(&self, id: MarketId) -> Option<&MarketView> {
         self.markets.get(id.0 as usize)
     }

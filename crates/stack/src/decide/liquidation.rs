@@ -12,7 +12,7 @@ use cofferdam_core::{
     Lots, MarketId, MathError, Millis, Observation, OrderId, Posting, Ppb, Quanta, Rounding, Ticks, Verdict,
     World,
 };
-use cofferdam_insurance_layer::LossCause;
+use cofferdam_insurance_layer::{Loss, LossCause};
 use cofferdam_liquidation_strategy::{Bid, Penalty, Plan, Refusal, Step as Move};
 use cofferdam_margin_engine::{Holdings, MarginError};
 use std::collections::BTreeSet;
@@ -86,7 +86,7 @@ impl RiskStack {
             return Ok(Err(Refusal::Healthy)); // the next price asks again
         }
         let allowed = self.allowed(draft, group, &holdings)?;
-        let cover = self.cover(draft)?;
+        let cover = self.cover_of(draft, &holdings.group(group))?;
         let next_auction = self.next_auction(draft)?;
         let at = draft.head().at;
         draft
@@ -444,6 +444,40 @@ impl RiskStack {
             sum = sum.try_add(self.standing(draft, layer.id, None)?.map_or(Quanta::ZERO, |s| s.capacity))?;
         }
         Ok(sum)
+    }
+
+    /// What the programme would pay of a loss as large as all layers, in the market of the group's largest position: a pool that
+    /// is isolated covers its own market only.
+    fn cover_of(&self, draft: &Draft<'_>, group: &cofferdam_core::GroupView<'_>) -> Step<Quanta> {
+        let all = self.cover(draft)?;
+        let mut largest: Option<(Quanta, MarketId)> = None;
+        for p in group.positions {
+            let (view, _) = self.market_terms(draft, p.market)?;
+            let notional = view.scale.absolute_notional(p.lots, view.mark.mid)?;
+            if largest.is_none_or(|(n, _)| notional > n) {
+                largest = Some((notional, p.market));
+            }
+        }
+        let Some((_, market)) = largest.filter(|_| all.get() > 0) else { return Ok(all) };
+        let asset = self.market_terms(draft, market)?.0.settlement;
+        let event = draft.head().event;
+        let loss = Loss {
+            event: event.map(|e| e.id),
+            of: Some(group.id),
+            market: Some(market),
+            asset,
+            cause: LossCause::Bankruptcy,
+            amount: all,
+            event_before: event.map_or(Quanta::ZERO, |e| e.losses),
+            total_before: draft.head().losses_total,
+        };
+        let mut standings = Vec::new();
+        for layer in &self.parts.layers {
+            standings.extend(self.standing(draft, layer.id, Some(asset))?);
+        }
+        // a waterfall that fails covers nothing; what it draws is checked where it is drawn
+        let residual = self.parts.waterfall.allocate(&loss, &standings).map_or(all, |w| w.residual);
+        Ok(all.try_sub(residual)?.positive_part().min(all))
     }
 
     pub(crate) fn known_layer(&self, id: LayerId) -> bool {

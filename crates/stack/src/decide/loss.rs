@@ -340,6 +340,8 @@ impl RiskStack {
         let gain = worth.try_sub(p.cost)?.try_sub(p.funding)?;
         let health = self.parts.margin.assess(&held, draft)?;
         let slack = health.line(Level::Maintenance).map_or(0, |l| l.slack());
+        let maintenance = health.line(Level::Maintenance).map_or(Quanta::ZERO, |l| l.demand);
+        let maintenance = in_settlement(settlement, maintenance, Rounding::Up)?;
         let slack = in_settlement(settlement, Quanta::new(slack), Rounding::Down)?;
         let equity = in_settlement(settlement, health.equity, Rounding::Down)?;
         match against {
@@ -367,6 +369,7 @@ impl RiskStack {
             notional: view.scale.absolute_notional(p.lots, view.mark.mid)?,
             cost: p.cost,
             room: down(gain.min(slack).positive_part())?,
+            maintenance: Amount::new(atoms(settlement.scale, maintenance, Rounding::Up)?),
         }))
     }
 

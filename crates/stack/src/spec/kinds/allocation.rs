@@ -3,19 +3,32 @@
 use super::{AllocationSpec, module};
 use crate::{ConfigError, Context, Number};
 use cofferdam_liquidation_strategy::{
-    CarryDeficit, InOrder, LossAllocation, ProRataAllocation, QueueAllocation, Rank, UnrankedAllocation,
+    CarryDeficit, InOrder, LossAllocation, ProRataAllocation, QueueAllocation, Ranking, UnrankedAllocation,
     WriteDownPool,
 };
 use serde::{Deserialize, Serialize};
 
 type Policy = Result<Box<dyn LossAllocation>, ConfigError>;
 
-/// What winners are ranked by.
+/// By what holders stand in a queue.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum RankName {
-    Gain,
+enum RankingName {
+    Leverage,
     PriceRatio,
+    MarginRatio,
+    Collateral,
+}
+
+impl From<RankingName> for Ranking {
+    fn from(name: RankingName) -> Self {
+        match name {
+            RankingName::Leverage => Self::Leverage,
+            RankingName::PriceRatio => Self::PriceRatio,
+            RankingName::MarginRatio => Self::MarginRatio,
+            RankingName::Collateral => Self::Collateral,
+        }
+    }
 }
 
 module! {
@@ -24,19 +37,21 @@ module! {
     struct QueueSpec {
         /// Whether holders without a gain are closed after all others.
         close_losers: Option<bool> ["boolean", "false"],
-        /// What is multiplied by leverage: "gain" (over cost) or "price_ratio" (mark over entry).
-        rank: Option<RankName> ["choice", "gain"],
+        /// "leverage" (return x leverage), "price_ratio" (mark / entry x leverage), "margin_ratio" (return x maintenance / equity) or "collateral" (gain / collateral x
+        /// maintenance / equity).
+        ranking: Option<RankingName> ["choice", "leverage"],
+        /// Whether a deficit in cash is left to the next policy: only positions are closed.
+        close_outs_only: Option<bool> ["boolean", "false"],
     }
 }
 
 #[typetag::serde(name = "cofferdam/queue@1")]
 impl AllocationSpec for QueueSpec {
     fn build(&self, _: &Context<'_>) -> Policy {
-        let rank = match self.rank {
-            Some(RankName::PriceRatio) => Rank::PriceRatio,
-            Some(RankName::Gain) | None => Rank::Gain,
-        };
-        Ok(Box::new(QueueAllocation::new(self.close_losers.unwrap_or(false)).ranked_by(rank)))
+        let ranking = self.ranking.map_or(Ranking::Leverage, Ranking::from);
+        let queue = QueueAllocation::new(self.close_losers.unwrap_or(false)).ranked_by(ranking);
+        let only = self.close_outs_only.unwrap_or(false);
+        Ok(Box::new(if only { queue.close_outs_only() } else { queue }))
     }
 }
 

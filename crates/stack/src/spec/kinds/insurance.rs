@@ -3,7 +3,9 @@
 use super::{LayerSpec, module};
 use crate::{ConfigError, Context, Number, Ratio};
 use cofferdam_core::{GroupId, LayerId};
-use cofferdam_insurance_layer::{AggregateStopLoss, Entry, ExcessOfLoss, Mutual, QuotaBasis, QuotaShare};
+use cofferdam_insurance_layer::{
+    AggregateStopLoss, Entry, ExcessOfLoss, MarketFund, Mutual, QuotaBasis, QuotaShare,
+};
 use serde::{Deserialize, Serialize};
 
 module! {
@@ -16,6 +18,23 @@ module! {
 impl LayerSpec for FundSpec {
     fn build(&self, _: &Context<'_>, layer: LayerId) -> Result<Entry, ConfigError> {
         Ok(Entry::fund(layer))
+    }
+}
+
+module! {
+    "cofferdam/market-fund@1" Layer breaks [];
+    /// Pays all of what is left of losses in one market, and nothing of others.
+    struct MarketFundSpec {
+        /// Whose losses.
+        market: String ["name of a market"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/market-fund@1")]
+impl LayerSpec for MarketFundSpec {
+    fn build(&self, ctx: &Context<'_>, layer: LayerId) -> Result<Entry, ConfigError> {
+        let market = ctx.market("market", &self.market)?;
+        Ok(Entry::custom(layer, Box::new(MarketFund { market })))
     }
 }
 

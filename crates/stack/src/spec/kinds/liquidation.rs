@@ -4,10 +4,10 @@ use super::{GuardSpec, LiquidationSpec, module};
 use crate::{ConfigError, Context, Number, Ratio};
 use cofferdam_core::{GroupId, Level, MarketId, Millis, Ppb, Quanta, RAY};
 use cofferdam_liquidation_strategy::{
-    Bound, ByBidder, ByMarket, Deleverage, DeleveragePrice, DutchAuction, DutchTerms, FillGuard, FirstSlice,
-    FullClose, Gradual, InsuranceCoverGuard, IsolatedMarkets, KeeperLiquidation, KeeperTerms, LimitGuard,
-    LimitPrice, LiquidationStrategy, OrderTerms, Pace, PartialToTarget, Penalty, PriceCurve, SlicePace,
-    Takeover, Tiers,
+    Bound, ByBidder, ByMarket, Deleverage, DeleveragePrice, Drain, DutchAuction, DutchTerms, Escalation,
+    FillGuard, FirstSlice, FullClose, Gradual, InsuranceCoverGuard, IsolatedMarkets, KeeperLiquidation,
+    KeeperTerms, Ladder, LimitGuard, LimitPrice, LiquidationStrategy, OrderTerms, Pace, PartialToTarget,
+    Penalty, PriceCurve, SlicePace, Takeover, TierStep, Tiers, WhileDrained,
 };
 use serde::{Deserialize, Serialize};
 
@@ -261,6 +261,107 @@ impl LiquidationSpec for TiersSpec {
             tiers.push((bound, t.strategy.build(&place.at("strategy"))?));
         }
         Ok(Box::new(ctx.check(self, Tiers::new(tiers))?))
+    }
+}
+
+module! {
+    "cofferdam/escalation@1" Liquidation breaks [];
+    /// One strategy after another, while orders of the one before leave the account below maintenance.
+    struct EscalationSpec {
+        /// 1 to 31 strategies.
+        stages: Vec<Box<dyn LiquidationSpec>> ["list of strategies"],
+        /// So long after its last order an account begins with the first again.
+        forget_ms: u64 ["ms"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/escalation@1")]
+impl LiquidationSpec for EscalationSpec {
+    fn build(&self, ctx: &Context<'_>) -> Strategy {
+        let built: Result<Vec<_>, _> = (self.stages.iter().enumerate())
+            .map(|(i, s)| s.build(&ctx.at(&format!("stages[{i}]"))))
+            .collect();
+        Ok(Box::new(ctx.check(self, Escalation::new(built?, Millis(self.forget_ms)))?))
+    }
+}
+
+module! {
+    "cofferdam/while-drained@1" Liquidation breaks [];
+    /// Another strategy while what insurance could pay is down from its peak, or nothing.
+    struct WhileDrainedSpec {
+        /// How long a peak counts.
+        window_ms: u64 ["ms"],
+        /// It begins when more than this share of the peak is gone.
+        start: Ratio ["ratio"],
+        /// It ends when less than this share is gone.
+        stop: Option<Ratio> ["ratio", "as start"],
+        /// The share starts nothing unless more than this is left.
+        above: Option<Number> ["amount of the numeraire", "0"],
+        /// Plans otherwise.
+        normal: Box<dyn LiquidationSpec> ["table"],
+        /// Plans while insurance is drained.
+        drained: Box<dyn LiquidationSpec> ["table"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/while-drained@1")]
+impl LiquidationSpec for WhileDrainedSpec {
+    fn build(&self, ctx: &Context<'_>) -> Strategy {
+        let drain = Drain {
+            window: Millis(self.window_ms),
+            start: self.start.0,
+            stop: self.stop.unwrap_or(self.start).0,
+            above: or_zero(ctx, "above", self.above)?,
+        };
+        let (normal, drained) =
+            (self.normal.build(&ctx.at("normal"))?, self.drained.build(&ctx.at("drained"))?);
+        Ok(Box::new(ctx.check(self, WhileDrained::new(normal, drained, drain))?))
+    }
+}
+
+/// The tiers of a market.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LadderSpec {
+    market: String,
+    uppers: Vec<Number>,
+}
+
+module! {
+    "cofferdam/tier-step@1" Liquidation breaks [19 "whole tiers are closed, whatever the account needed"];
+    /// A large position comes down by whole tiers, a small one is closed.
+    struct TierStepSpec {
+        /// "any", "bankruptcy" or { band = "0.05" }.
+        limit: LimitSpec ["choice"],
+        /// As in a full close.
+        penalty: PenaltySpec ["table"],
+        /// How long an order stands.
+        ttl_ms: u64 ["ms"],
+        /// Tables with `market` and `uppers`, the largest size of each tier; a market without one is closed whole.
+        ladders: Vec<LadderSpec> ["list of tables"],
+        /// The lowest tier that comes down in steps.
+        from: u8 ["tier"],
+        /// By how many tiers.
+        down: u8 ["tiers"],
+        /// An account whose support is below this share of its notional is closed whole: the lowest tier's maintenance rate.
+        floor: Ratio ["ratio"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/tier-step@1")]
+impl LiquidationSpec for TierStepSpec {
+    fn build(&self, ctx: &Context<'_>) -> Strategy {
+        let terms = terms(ctx, self, self.limit, self.penalty, self.ttl_ms)?;
+        let mut ladders = Vec::with_capacity(self.ladders.len());
+        for (i, l) in self.ladders.iter().enumerate() {
+            let place = ctx.at(&format!("ladders[{i}]"));
+            let market = place.market("market", &l.market)?;
+            let uppers =
+                l.uppers.iter().map(|x| place.lots("uppers", market, x)).collect::<Result<_, _>>()?;
+            ladders.push(Ladder { market, uppers });
+        }
+        let built = TierStep::new(terms, ladders, (self.from, self.down), self.floor.0);
+        Ok(Box::new(ctx.check(self, built)?))
     }
 }
 

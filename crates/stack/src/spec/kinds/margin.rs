@@ -5,8 +5,8 @@ use crate::spec::context::ppb;
 use crate::{ConfigError, Context, Number, Ratio, Subject};
 use cofferdam_core::{GroupId, MarketId, Ppb};
 use cofferdam_margin_engine::{
-    AssetTerms, ByGroup, Combined, CrossMargin, Flat, Join, Levels, MarginModel, MarketTerms,
-    OpenInterestScaled, Requirement, SizeScaled, Tier, Tiered, VolatilityScaled,
+    AssetTerms, Bracket, ByGroup, Combined, CrossMargin, Flat, Join, Levels, LinearSize, MarginModel,
+    MarketTerms, OpenInterestScaled, Requirement, SizeScaled, Stepped, Tier, Tiered, VolatilityScaled,
 };
 use serde::{Deserialize, Serialize};
 
@@ -244,6 +244,66 @@ impl RequirementSpec for SizeScaledSpec {
         let unit = ctx.lots("unit", market(ctx)?, &self.unit.unwrap_or(one))?;
         let built = SizeScaled::new(self.maintenance.0, self.initial.0, self.factor.0, unit);
         Ok(Box::new(ctx.check(self, built)?))
+    }
+}
+
+module! {
+    "cofferdam/linear-size@1" Requirement breaks [6 "splitting a position over accounts lowers what is required in all"];
+    /// A rate that grows with every unit of the position.
+    struct LinearSizeSpec {
+        /// What keeps a small position open.
+        maintenance: Ratio ["ratio"],
+        /// What opens a small one.
+        initial: Ratio ["ratio"],
+        /// What one unit adds to both rates.
+        per_unit: Ratio ["ratio"],
+        /// The size that counts as one.
+        unit: Option<Number> ["size in the market's base asset", "1"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/linear-size@1")]
+impl RequirementSpec for LinearSizeSpec {
+    fn build(&self, ctx: &Context<'_>) -> Built {
+        let one = Number(cofferdam_core::Decimal::from_units(1, 0));
+        let unit = ctx.lots("unit", market(ctx)?, &self.unit.unwrap_or(one))?;
+        let built = LinearSize::new(self.maintenance.0, self.initial.0, self.per_unit.0, unit);
+        Ok(Box::new(ctx.check(self, built)?))
+    }
+}
+
+/// A bracket of size.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BracketSpec {
+    upper: Number,
+    maintenance: Ratio,
+    initial: Ratio,
+}
+
+module! {
+    "cofferdam/stepped@1" Requirement breaks [
+        6 "splitting a position over accounts lowers what is required in all",
+        14 "the rate of a bracket applies to all of the position: a cliff at each bound"
+    ];
+    /// Brackets of size whose rate applies to all of the position.
+    struct SteppedSpec {
+        /// Tables with `upper` (in the market's base asset), `maintenance` and `initial`, ascending.
+        brackets: Vec<BracketSpec> ["list of tables"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/stepped@1")]
+impl RequirementSpec for SteppedSpec {
+    fn build(&self, ctx: &Context<'_>) -> Built {
+        let id = market(ctx)?;
+        let rows: Result<Vec<Bracket>, ConfigError> = (self.brackets.iter().enumerate())
+            .map(|(i, b)| {
+                let upper = ctx.at(&format!("brackets[{i}]")).lots("upper", id, &b.upper)?;
+                Ok(Bracket { upper, maintenance: b.maintenance.0, initial: b.initial.0 })
+            })
+            .collect();
+        Ok(Box::new(ctx.check(self, Stepped::new(rows?))?))
     }
 }
 

@@ -6,8 +6,9 @@ use crate::{ConfigError, Context, Number, Ratio};
 use cofferdam_core::{Millis, Ppb, PriceState, SourceId};
 use cofferdam_oracle::{
     Against, Basis, Confidence, ConfidenceParams, Deviation, DeviationParams, Ema, Fallback, FromIndex,
-    Latest, Median, PricePolicy, Product, Quorum, RateOfChange, RateOfChangeParams, Reciprocal, Staleness,
-    StalenessParams, StepLimit, StepLimitParams, Twap, TwapParams, Voter,
+    FundingBasis, FundingBasisParams, Latest, MeanBasis, Median, PricePolicy, Product, Quorum, RateOfChange,
+    RateOfChangeParams, Reciprocal, Staleness, StalenessParams, StepLimit, StepLimitParams, Twap, TwapParams,
+    Voter,
 };
 use serde::{Deserialize, Serialize};
 
@@ -288,6 +289,58 @@ impl PriceSpec for BasisSpec {
     fn build(&self, ctx: &Context<'_>) -> Policy {
         let child = self.of.build(&ctx.at("of"))?;
         Ok(Box::new(ctx.check(self, Basis::new(child, Millis(self.half_life_ms)))?))
+    }
+}
+
+module! {
+    "cofferdam/mean-basis@1" Price breaks [];
+    /// The index plus the mean of the last samples of the difference between a price and the index.
+    struct MeanBasisSpec {
+        /// The time between two samples.
+        every_ms: u64 ["ms"],
+        /// How many samples, 1 to 120.
+        samples: u8 ["number"],
+        /// Whose difference from the index is averaged.
+        of: Box<dyn PriceSpec> ["price policy"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/mean-basis@1")]
+impl PriceSpec for MeanBasisSpec {
+    fn build(&self, ctx: &Context<'_>) -> Policy {
+        let child = self.of.build(&ctx.at("of"))?;
+        Ok(Box::new(ctx.check(self, MeanBasis::new(child, Millis(self.every_ms), self.samples))?))
+    }
+}
+
+module! {
+    "cofferdam/funding-basis@1" Price breaks [];
+    /// The index carried to the next funding at the rate of the funding interval before.
+    struct FundingBasisSpec {
+        /// The time between two fundings, counted from the epoch.
+        interval_ms: u64 ["ms"],
+        /// The interest part of a rate.
+        interest: Ratio ["ratio per interval"],
+        /// How far interest may pull a rate away from the premium.
+        clamp: Ratio ["ratio per interval"],
+        /// Bound on a rate either way.
+        cap: Ratio ["ratio per interval"],
+        /// Whose premium over the index makes the rate.
+        of: Box<dyn PriceSpec> ["price policy"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/funding-basis@1")]
+impl PriceSpec for FundingBasisSpec {
+    fn build(&self, ctx: &Context<'_>) -> Policy {
+        let params = FundingBasisParams {
+            interval: Millis(self.interval_ms),
+            interest: self.interest.0,
+            clamp: self.clamp.0,
+            cap: self.cap.0,
+        };
+        let child = self.of.build(&ctx.at("of"))?;
+        Ok(Box::new(ctx.check(self, FundingBasis::new(child, params))?))
     }
 }
 

@@ -1,0 +1,231 @@
+//! Laws over generated sequences, on every preset: INV-10 to INV-13, INV-17 to INV-20, INV-22 and INV-23.
+//!
+//! A preset may break a law that a module of it declares; any other break fails with its shrunk sequence. A declared one has its
+//! counterexample in the venue's own tests. That these checks can fail is shown below, by modules broken on purpose; but for INV-22 and
+//! INV-23: bad debt is booked by the stack itself, which no module can keep from it.
+
+#[path = "laws/driver.rs"]
+mod driver;
+use cofferdam_core::{Level, Lots, MarketId, Millis, PoolId, Ppb, Ticks, World};
+use cofferdam_protocols::{World as Kind, presets};
+use cofferdam_stack::{Reason, RiskStack, StackConfig};
+use driver::{Bench, Op, lending, perpetual};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestError, TestRunner};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Runs sequences; the first break that is not declared, with its shrunk sequence.
+fn undeclared(
+    make: &dyn Fn() -> RiskStack,
+    kind: Kind,
+    (market, pool): (Option<MarketId>, Option<PoolId>),
+    declared: &BTreeSet<u16>,
+    reached: &RefCell<BTreeMap<Reason, u32>>,
+) -> Option<(u16, String)> {
+    let config = Config { cases: 256, max_shrink_iters: 400, failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(
+        config,
+        proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha),
+    );
+    let test = |ops: Vec<Op>| {
+        let mut bench = Bench::new(make, market, pool);
+        bench.open();
+        for op in &ops {
+            bench.step(op);
+        }
+        bench.finish();
+        for (reason, times) in &bench.reached {
+            *reached.borrow_mut().entry(*reason).or_insert(0) += times;
+        }
+        match bench.broken.into_iter().find(|(law, _)| !declared.contains(law)) {
+            Some((law, what)) => Err(TestCaseError::fail(format!("INV-{law}: {what}"))),
+            None => Ok(()),
+        }
+    };
+    let outcome = match kind {
+        Kind::Perpetual => runner.run(&perpetual(), test).map_err(told),
+        Kind::Lending => runner.run(&lending(), test).map_err(told),
+    };
+    outcome.err()
+}
+
+fn told(error: TestError<Vec<Op>>) -> (u16, String) {
+    match error {
+        TestError::Fail(why, ops) => {
+            let why = why.message().to_owned();
+            let law = why.trim_start_matches("INV-").split(':').next().and_then(|n| n.parse().ok());
+            (law.unwrap_or(0), format!("{why}\nafter {ops:#?}"))
+        }
+        TestError::Abort(why) => (0, why.message().to_owned()),
+    }
+}
+
+fn of_config(config: &StackConfig, kind: Kind) -> Option<(u16, String)> {
+    let built = config.build().unwrap();
+    let place = match kind {
+        Kind::Perpetual => (built.names.market("ETH-PERP"), None),
+        Kind::Lending => (None, built.names.pool("usdc-pool")),
+    };
+    let declared = config.broken_laws().iter().map(|l| l.invariant).collect();
+    let reached = RefCell::default();
+    let found = undeclared(&|| config.build().unwrap().stack, kind, place, &declared, &reached);
+    // a law that is only ever checked on quiet days says little
+    let forced: &[Reason] = match kind {
+        Kind::Perpetual => &[Reason::Trade, Reason::Liquidation, Reason::Takeover, Reason::Deleverage],
+        Kind::Lending => &[Reason::Borrow, Reason::Seizure],
+    };
+    let times = |r: &Reason| reached.borrow().get(r).copied().unwrap_or(0);
+    let quiet = times(&forced[0]) < 50 || forced[1..].iter().map(times).sum::<u32>() < 20;
+    found.or_else(|| {
+        quiet.then(|| (0, format!("the sequences hardly reach anything: {:?}", reached.borrow())))
+    })
+}
+
+#[test]
+fn no_preset_breaks_a_law_that_it_does_not_declare() {
+    for preset in presets() {
+        if let Some((_, why)) = of_config(&preset.config().unwrap(), preset.world) {
+            panic!("{}: {why}", preset.name);
+        }
+    }
+}
+
+/// The lending stack of the example, so that the lending half is driven whatever presets there are.
+#[test]
+fn the_lending_example_breaks_no_law_that_it_does_not_declare() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/eth-january-2021/stacks/lending.toml");
+    let config = StackConfig::load(path).unwrap();
+    if let Some((_, why)) = of_config(&config, Kind::Lending) {
+        panic!("{why}");
+    }
+}
+
+/// Modules broken on purpose: each check can fail.
+mod broken {
+    use super::*;
+    use cofferdam_core::{Case, GroupView, Health, Line, MarketView, Memory, Quanta};
+    use cofferdam_liquidation_strategy::{
+        Bid, LiquidationError, LiquidationStrategy, Penalty, Plan, Refusal, Step,
+    };
+    use cofferdam_margin_engine::{MarginError, MarginModel, Pieces, Reads, Requirement, SafeRange, Stage};
+    use cofferdam_stack::Parts;
+    use cofferdam_testkit::compose;
+
+    /// A requirement by a formula of market and notional.
+    #[derive(Debug)]
+    struct Wrong(fn(&MarketView, i128) -> i128);
+
+    impl Requirement for Wrong {
+        fn required(&self, _: Stage, m: &MarketView, _: Lots, n: Quanta) -> Result<Quanta, MarginError> {
+            Ok(Quanta::new((self.0)(m, n.get())))
+        }
+        fn pieces(&self, _: Stage, _: &MarketView) -> Result<Option<Pieces>, MarginError> {
+            Ok(None)
+        }
+        fn reads(&self, _: Stage) -> Reads {
+            Reads { open_interest: true, volatility: false }
+        }
+    }
+
+    fn requirement(formula: fn(&MarketView, i128) -> i128) -> Parts {
+        let mut parts = compose::perpetual();
+        parts.margin = Box::new(compose::margin(&|_| Box::new(Wrong(formula))));
+        parts
+    }
+
+    /// Closes everything whatever the health, or refuses everybody.
+    #[derive(Debug)]
+    enum Bad {
+        Always,
+        Never,
+    }
+
+    impl LiquidationStrategy for Bad {
+        fn plan(
+            &self,
+            case: &Case<'_>,
+            _: &Bid,
+            _: &mut Memory<'_>,
+        ) -> Result<Result<Plan, Refusal>, LiquidationError> {
+            if matches!(self, Self::Never) {
+                return Ok(Err(Refusal::Healthy));
+            }
+            let steps = case.group.positions.iter().map(|p| Step::Order {
+                market: p.market,
+                lots: Lots::new(-p.lots.get()),
+                limit: if p.lots.is_negative() { Ticks::new(Ticks::LIMIT) } else { Ticks::ONE },
+                penalty: Penalty { rate: Ppb(5_000_000), ..Penalty::default() },
+                expires: Millis(u64::MAX),
+            });
+            Ok(Ok(Plan { steps: steps.collect(), ..Plan::default() }))
+        }
+    }
+
+    fn strategy(bad: fn() -> Bad) -> Parts {
+        let mut parts = compose::perpetual();
+        parts.liquidation = Box::new(bad());
+        parts
+    }
+
+    /// Asks for nothing where positions are opened and collateral leaves.
+    #[derive(Debug)]
+    struct Lenient(Box<dyn MarginModel>);
+
+    impl MarginModel for Lenient {
+        fn assess(&self, g: &GroupView<'_>, w: &dyn World) -> Result<Health, MarginError> {
+            let mut health = self.0.assess(g, w)?;
+            for level in [Level::Initial, Level::Withdraw] {
+                health.lines[level as usize] = Some(Line::default());
+            }
+            Ok(health)
+        }
+        fn safe_ranges(
+            &self,
+            g: &GroupView<'_>,
+            w: &dyn World,
+            l: Level,
+        ) -> Result<Vec<SafeRange>, MarginError> {
+            self.0.safe_ranges(g, w, l)
+        }
+    }
+
+    fn lenient() -> Parts {
+        let parts = compose::perpetual();
+        Parts { margin: Box::new(Lenient(parts.margin)), ..parts }
+    }
+
+    /// That a law is found broken, whatever else is.
+    fn finds(law: u16, parts: fn() -> Parts) {
+        let all = [10, 11, 12, 13, 17, 18, 19, 20, 22, 23];
+        let others = all.into_iter().filter(|n| *n != law).collect();
+        let make = move || RiskStack::new(parts()).unwrap();
+        let place = (Some(MarketId(0)), None);
+        let found = undeclared(&make, Kind::Perpetual, place, &others, &RefCell::default());
+        assert_eq!(found.map(|(n, _)| n), Some(law));
+    }
+
+    #[test]
+    fn each_check_can_fail() {
+        // a requirement that falls with the size: opening helps
+        finds(11, || requirement(|_, n| (400_000_000_000_000 - n).max(0) / 20));
+        // one that every other account's trade moves
+        finds(12, || requirement(|m, n| n / 20 + i128::from(m.open_interest.get()) * i128::from(n > 0)));
+        // one that closing does not lower: the penalty does
+        finds(18, || requirement(|_, n| if n > 0 { 3_000_000_000_000 } else { 0 }));
+        finds(17, || strategy(|| Bad::Always));
+        finds(19, || strategy(|| Bad::Always));
+        finds(20, || strategy(|| Bad::Never));
+        finds(10, lenient);
+        finds(13, lenient);
+    }
+
+    /// The stack that they are made from breaks none.
+    #[test]
+    fn what_they_are_made_from_breaks_none() {
+        let make = || RiskStack::new(compose::perpetual()).unwrap();
+        let (place, none) = ((Some(MarketId(0)), None), BTreeSet::new());
+        let found = undeclared(&make, Kind::Perpetual, place, &none, &RefCell::default());
+        assert_eq!(found, None);
+    }
+}
