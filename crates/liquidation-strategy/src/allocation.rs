@@ -89,6 +89,12 @@ pub enum Measure {
         /// Atoms.
         amount: Amount,
     },
+    /// Move the funding of both sides of the need's market against its holders: every lot, long or short, owes the same. What
+    /// is rounded up over them stays with the house.
+    ShiftFunding {
+        /// Atoms that they owe together.
+        amount: Amount,
+    },
     /// Book the deficit and wait.
     Carry {
         /// Atoms.

@@ -102,7 +102,7 @@ fn take(payers: &mut [Payer], measure: &Measure) -> Result<(), LiquidationError>
             p.gain = Amount::new(part(p.gain.get())?);
             p.room = p.room.min(p.gain.positive_part());
         }
-        Measure::WriteDown { .. } | Measure::Carry { .. } => {}
+        Measure::WriteDown { .. } | Measure::ShiftFunding { .. } | Measure::Carry { .. } => {}
     }
     Ok(())
 }

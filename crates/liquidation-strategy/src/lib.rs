@@ -51,7 +51,7 @@ mod tiers;
 
 pub use allocation::{Cause, LossAllocation, Measure, Need, Payer, Payers, Settlement};
 pub use by_bidder::ByBidder;
-pub use close::{remains, steps_worsen};
+pub use close::{effect, remains, steps_worsen};
 pub use full_close::FullClose;
 pub use gradual::{Gradual, Pace};
 pub use guards::{InsuranceCoverGuard, LimitGuard};
@@ -60,7 +60,7 @@ pub use keeper::{KeeperLiquidation, KeeperTerms};
 pub use partial::PartialToTarget;
 pub use pro_rata::ProRataAllocation;
 pub use queue::QueueAllocation;
-pub use socialise::{CarryDeficit, WriteDownPool};
+pub use socialise::{CarryDeficit, ShiftFunding, WriteDownPool};
 pub use strategy::{
     Bid, FillGuard, LiquidationError, LiquidationStrategy, Penalty, Plan, Refusal, Step, Taker,
 };

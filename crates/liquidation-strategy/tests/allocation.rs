@@ -130,6 +130,21 @@ fn each_policy_sees_what_the_last_left() {
 }
 
 #[test]
+fn a_shift_of_funding_covers_what_a_market_lost_and_nothing_else() {
+    let policy =
+        InOrder::new(vec![Box::new(ProRataAllocation), Box::new(ShiftFunding), Box::new(CarryDeficit)])
+            .unwrap();
+    let s = check_allocation(&policy, &deficit(1_500), &chitra(), ALL).unwrap();
+    assert_eq!(s.measures[3..], [Measure::ShiftFunding { amount: Amount::new(250) }]);
+    let nowhere = Need { market: None, ..deficit(7) };
+    let s = check_allocation(&policy, &nowhere, &[], ALL).unwrap();
+    assert_eq!(s.measures, [Measure::Carry { amount: Amount::new(7) }]);
+    check_allocation(&ShiftFunding, &close_out(5), &chitra(), QUEUE).unwrap();
+    let broken = check_allocation(&ShiftNowhere, &nowhere, &[], ALL).unwrap_err();
+    assert_eq!(broken.law, Law::OnlyPayers, "{broken}");
+}
+
+#[test]
 fn a_need_that_makes_no_sense_is_refused() {
     let mut memory = MapMemory::default();
     for need in [deficit(-1), Need { market: None, ..close_out(5) }] {
@@ -141,6 +156,21 @@ fn a_need_that_makes_no_sense_is_refused() {
 }
 
 // ---- deliberately broken
+
+#[derive(Debug)]
+struct ShiftNowhere;
+impl LossAllocation for ShiftNowhere {
+    fn allocate(
+        &self,
+        _: At,
+        need: &Need,
+        _: &dyn Payers,
+        _: &mut Memory<'_>,
+    ) -> Result<Settlement, LiquidationError> {
+        let measures = vec![Measure::ShiftFunding { amount: need.amount }];
+        Ok(Settlement { measures, residual: 0 })
+    }
+}
 
 #[derive(Debug)]
 struct RunningSums;

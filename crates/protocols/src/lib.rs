@@ -23,6 +23,7 @@
     )
 )]
 
+pub mod drift_v2;
 mod preset;
 
 pub use preset::{Preset, World, preset, presets};

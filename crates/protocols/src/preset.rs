@@ -52,6 +52,7 @@ macro_rules! presets {
 }
 
 presets! {
+    "drift-v2" Perpetual "Drift v2, program of April 2026";
     "binance-usdm" Perpetual "Binance USD-M futures, tiers of October 2024";
 }
 

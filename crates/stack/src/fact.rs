@@ -160,6 +160,8 @@ pub enum Reason {
     Settlement,
     /// What nobody owns.
     Suspense,
+    /// Every lot of a market bore its share of a loss, as funding.
+    Socialisation,
 }
 
 /// An order that left and is not answered yet.

@@ -18,7 +18,7 @@ const DOMAIN: [&str; 6] =
 
 /// Crates in which money moves: integers only.
 fn moves_money(name: &str) -> bool {
-    name == "core" || name == "stack" || DOMAIN.contains(&name)
+    name == "core" || name == "stack" || name == "protocols" || DOMAIN.contains(&name)
 }
 
 /// The crate a path lies in: `crates/NAME/...`.

@@ -50,9 +50,10 @@ fn size(need: &Need) -> i128 {
 fn covered(measure: &Measure) -> i128 {
     match measure {
         Measure::Close { lots, .. } => i128::from(lots.get()).abs(),
-        Measure::Haircut { amount, .. } | Measure::WriteDown { amount, .. } | Measure::Carry { amount } => {
-            amount.get()
-        }
+        Measure::Haircut { amount, .. }
+        | Measure::WriteDown { amount, .. }
+        | Measure::ShiftFunding { amount }
+        | Measure::Carry { amount } => amount.get(),
     }
 }
 
@@ -95,6 +96,7 @@ fn base(need: &Need, payers: &[Payer], settled: &Settlement) -> Result<(), Viola
                     && (Some(*market), *price) == (need.market, at)
             }
             (Measure::Haircut { payer, .. }, _) => payers.iter().any(|p| p.group == *payer),
+            (Measure::ShiftFunding { .. }, _) => need.market.is_some(),
             _ => true,
         };
         hold(ok, Law::OnlyPayers, || format!("{m:?} for {need:?}"))?;

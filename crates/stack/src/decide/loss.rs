@@ -233,6 +233,10 @@ impl RiskStack {
                         draft.post(Reason::WriteDown, p.into())?;
                     }
                 }
+                Measure::ShiftFunding { amount } => {
+                    let market = market.ok_or(MathError::Overflow)?; // without one it was refused
+                    self.shift_funding(draft, market, amount)?;
+                }
                 Measure::Carry { .. } | Measure::Close { .. } => {}
             }
         }
@@ -283,7 +287,10 @@ impl RiskStack {
                         ));
                     }
                 },
-                Measure::Carry { amount } => amount,
+                Measure::ShiftFunding { .. } if need.market.is_none() => {
+                    return Err(StepError::Contract("a shift of funding in no market"));
+                }
+                Measure::ShiftFunding { amount } | Measure::Carry { amount } => amount,
                 Measure::Close { .. } => {
                     return Err(StepError::Contract("a close as the answer to a cash deficit"));
                 }

@@ -9,6 +9,7 @@ mod liquidation;
 mod loss;
 mod reports;
 mod requests;
+mod socialise;
 
 pub(crate) use clearing::balance;
 

@@ -3,7 +3,7 @@
 use super::{AllocationSpec, module};
 use crate::{ConfigError, Context, Number};
 use cofferdam_liquidation_strategy::{
-    CarryDeficit, InOrder, LossAllocation, ProRataAllocation, QueueAllocation, WriteDownPool,
+    CarryDeficit, InOrder, LossAllocation, ProRataAllocation, QueueAllocation, ShiftFunding, WriteDownPool,
 };
 
 type Policy = Result<Box<dyn LossAllocation>, ConfigError>;
@@ -55,6 +55,19 @@ impl AllocationSpec for WriteDownPoolSpec {
         let asset = ctx.lent_asset("pool", pool)?;
         let at_most = self.at_most.map(|x| ctx.amount("at_most", asset, &x)).transpose()?;
         Ok(Box::new(ctx.check(self, WriteDownPool::new(pool, asset, at_most))?))
+    }
+}
+
+module! {
+    "cofferdam/shift-funding@1" Allocation breaks [26 "every lot of the market bears the loss: losers pay, out of principal"];
+    /// Every lot of the market, long or short, bears the same share of a deficit, as funding.
+    struct ShiftFundingSpec {}
+}
+
+#[typetag::serde(name = "cofferdam/shift-funding@1")]
+impl AllocationSpec for ShiftFundingSpec {
+    fn build(&self, _: &Context<'_>) -> Policy {
+        Ok(Box::new(ShiftFunding))
     }
 }
 
