@@ -7,10 +7,10 @@ use alloc::vec::Vec;
 use cofferdam_core::{Amount, AssetId, At, Memory, PoolId};
 
 /// A need that a policy does not cover.
-fn untouched(need: &Need) -> Settlement {
+pub(crate) fn untouched(need: &Need) -> Settlement {
     let residual = match need.cause {
         Cause::Deficit => need.amount.get(),
-        Cause::CloseOut { lots, .. } => i128::from(lots.get()).abs(),
+        Cause::CloseOut { lots, .. } | Cause::PoolGain { lots, .. } => i128::from(lots.get()).abs(),
     };
     Settlement { measures: Vec::new(), residual }
 }

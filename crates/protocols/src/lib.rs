@@ -24,6 +24,7 @@
 )]
 
 pub mod drift_v2;
+pub mod gmx_v2;
 mod preset;
 
 pub use preset::{Preset, World, preset, presets};

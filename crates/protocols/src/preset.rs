@@ -53,6 +53,7 @@ macro_rules! presets {
 
 presets! {
     "drift-v2" Perpetual "Drift v2, program of April 2026";
+    "gmx-v2" Perpetual "GMX v2, contracts of March 2026";
     "binance-usdm" Perpetual "Binance USD-M futures, tiers of October 2024";
 }
 

@@ -208,6 +208,17 @@ pub enum Body {
         /// The least of it that the keeper accepts.
         at_least: Amount,
     },
+    /// Request: a keeper chooses a winner whose lots are closed against the market's pool, since its side has gained too much.
+    Deleverage {
+        /// Who chose.
+        keeper: GroupId,
+        /// Whose position.
+        group: GroupId,
+        /// In which market.
+        market: MarketId,
+        /// How many lots, above zero, whichever side they are on.
+        lots: Lots,
+    },
 }
 
 impl Body {

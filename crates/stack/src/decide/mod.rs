@@ -7,6 +7,7 @@ mod keepers;
 mod lending;
 mod liquidation;
 mod loss;
+mod pool_gain;
 mod reports;
 mod requests;
 mod socialise;

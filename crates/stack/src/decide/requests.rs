@@ -40,6 +40,9 @@ impl RiskStack {
             Body::Take { keeper, group, market, lots, limit } => {
                 self.take_request(draft, keeper, group, (market, lots, limit))
             }
+            Body::Deleverage { keeper, group, market, lots } => {
+                self.deleverage_request(draft, keeper, group, (market, lots))
+            }
             Body::Bid { keeper, group, debt, repay, collateral, at_least } => {
                 self.bid(draft, keeper, group, (debt, repay), (collateral, at_least))
             }
