@@ -21,6 +21,22 @@ pub enum Cause {
         /// At which price (its bankruptcy price).
         price: Ticks,
     },
+    /// One side of a market has gained, and the pool that trades there would owe it: lots of one holder of that side, chosen
+    /// from outside, to close against the pool. Nobody has to be bankrupt. Answered with a close of that holder, or with nothing.
+    PoolGain {
+        /// Whose position.
+        of: GroupId,
+        /// Signed lots of that position.
+        lots: Lots,
+        /// At which price (the mark).
+        price: Ticks,
+        /// What these lots have gained, in atoms, rounded down.
+        gain: Amount,
+        /// What all holders of that side have gained, losses netted, in atoms, rounded down.
+        side: Amount,
+        /// The pool's cash, in atoms.
+        worth: Amount,
+    },
 }
 
 /// A loss looking for someone to bear it.
@@ -89,6 +105,12 @@ pub enum Measure {
         /// Which pool.
         pool: PoolId,
         /// Atoms.
+        amount: Amount,
+    },
+    /// Move the funding of both sides of the need's market against its holders: every lot, long or short, owes the same. What
+    /// is rounded up over them stays with the house.
+    ShiftFunding {
+        /// Atoms that they owe together.
         amount: Amount,
     },
     /// Book the deficit and wait.

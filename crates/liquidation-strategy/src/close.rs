@@ -208,8 +208,8 @@ pub(crate) fn worse(before: &Health, after: &Health) -> bool {
 }
 
 /// What steps do to the account: orders and pool trades filled at mark with their penalty, lots taken or deleveraged at their
-/// price.
-pub(crate) fn effect(case: &Case<'_>, steps: &[Step]) -> Result<Vec<Posting>, LiquidationError> {
+/// price. What a strategy asks [`cofferdam_core::Case::what_if`] about.
+pub fn effect(case: &Case<'_>, steps: &[Step]) -> Result<Vec<Posting>, LiquidationError> {
     let mut postings = Vec::new();
     for step in steps {
         let (id, lots, price, penalty) = match step {

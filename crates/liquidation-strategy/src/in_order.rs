@@ -68,6 +68,7 @@ fn need_size(need: &Need) -> Result<i128, LiquidationError> {
     Ok(match need.cause {
         Cause::Deficit => deficit(need)?.get(),
         Cause::CloseOut { .. } => i128::try_from(close_out(need)?.size).map_err(|_| MathError::Overflow)?,
+        Cause::PoolGain { lots, .. } => lots.try_abs()?.get().into(),
     })
 }
 
@@ -80,6 +81,8 @@ fn with_size(need: &Need, size: i128) -> Result<Need, LiquidationError> {
             let lots = if lots.is_negative() { size.try_neg()? } else { size };
             Need { cause: Cause::CloseOut { of, lots, price }, ..*need }
         }
+        // chosen lots are closed whole or not at all
+        Cause::PoolGain { .. } => *need,
     })
 }
 
@@ -102,7 +105,7 @@ fn take(payers: &mut [Payer], measure: &Measure) -> Result<(), LiquidationError>
             p.gain = Amount::new(part(p.gain.get())?);
             p.room = p.room.min(p.gain.positive_part());
         }
-        Measure::WriteDown { .. } | Measure::Carry { .. } => {}
+        Measure::WriteDown { .. } | Measure::ShiftFunding { .. } | Measure::Carry { .. } => {}
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use crate::allocation::{close_out, collect, deficit};
 use crate::apportion::{Claim, apportion};
+use crate::socialise::untouched;
 use crate::{Cause, LiquidationError, LossAllocation, Measure, Need, Payer, Payers, Settlement};
 use alloc::vec::Vec;
 use cofferdam_core::{Amount, At, MathError, Memory};
@@ -75,6 +76,7 @@ impl LossAllocation for ProRataAllocation {
                 }
                 Ok(Settlement { measures, residual: signed(left)? })
             }
+            Cause::PoolGain { .. } => Ok(untouched(need)),
             Cause::CloseOut { .. } => {
                 let out = close_out(need)?;
                 let winners = collect(payers, |p| out.takes(p) && p.gain.get() > 0);

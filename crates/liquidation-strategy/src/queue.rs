@@ -2,6 +2,7 @@
 //! Autodeleveraging: Impossibilities and Optimization, arXiv:2512.01112, on what that costs).
 
 use crate::allocation::{close_out, collect, deficit};
+use crate::socialise::untouched;
 use crate::{Cause, LiquidationError, LossAllocation, Measure, Need, Payer, Payers, Settlement};
 use alloc::vec::Vec;
 use cofferdam_core::{Amount, At, MathError, Memory, wide::U256};
@@ -195,6 +196,7 @@ impl LossAllocation for QueueAllocation {
                 }
                 Ok(Settlement { measures, residual: left.get() })
             }
+            Cause::PoolGain { .. } => Ok(untouched(need)),
             Cause::CloseOut { .. } => {
                 let out = close_out(need)?;
                 let mut left = out.size;

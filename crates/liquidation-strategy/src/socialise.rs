@@ -1,4 +1,4 @@
-//! Losses that no winner pays: suppliers of a pool bear them, or they are booked and wait.
+//! Losses that no winner pays: suppliers of a pool bear them, or every lot of the market, or they are booked and wait.
 
 use crate::allocation::deficit;
 use crate::terms::accept;
@@ -7,10 +7,10 @@ use alloc::vec::Vec;
 use cofferdam_core::{Amount, AssetId, At, Memory, PoolId};
 
 /// A need that a policy does not cover.
-fn untouched(need: &Need) -> Settlement {
+pub(crate) fn untouched(need: &Need) -> Settlement {
     let residual = match need.cause {
         Cause::Deficit => need.amount.get(),
-        Cause::CloseOut { lots, .. } => i128::from(lots.get()).abs(),
+        Cause::CloseOut { lots, .. } | Cause::PoolGain { lots, .. } => i128::from(lots.get()).abs(),
     };
     Settlement { measures: Vec::new(), residual }
 }
@@ -58,6 +58,42 @@ impl LossAllocation for WriteDownPool {
             measures.push(Measure::WriteDown { pool: self.pool, amount });
         }
         Ok(Settlement { measures, residual: need.try_sub(amount)?.get() })
+    }
+}
+
+/// Every lot of the market, long or short, bears the same share of a deficit, as funding that both sides owe (Drift v2, Vertex).
+/// Close-outs, and deficits of no market, are left as they are. Breaks INV-26 by design: losers pay too, out of principal.
+///
+/// ```
+/// use cofferdam_core::{Amount, AssetId, At, MapMemory, MarketId, Slot};
+/// use cofferdam_liquidation_strategy::*;
+/// let need = Need { cause: Cause::Deficit, market: Some(MarketId(0)), asset: AssetId(0), amount: Amount::new(40) };
+/// let mut memory = MapMemory::default();
+/// let nobody: &[Payer] = &[];
+/// let s = memory.with(Slot(1), |m| ShiftFunding.allocate(At::default(), &need, &nobody, m))?;
+/// assert_eq!(s.measures, [Measure::ShiftFunding { amount: Amount::new(40) }]); // no winner is needed
+/// # Ok::<(), LiquidationError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShiftFunding;
+
+impl LossAllocation for ShiftFunding {
+    fn allocate(
+        &self,
+        _at: At,
+        need: &Need,
+        _payers: &dyn Payers,
+        _memory: &mut Memory<'_>,
+    ) -> Result<Settlement, LiquidationError> {
+        if need.cause != Cause::Deficit || need.market.is_none() {
+            return Ok(untouched(need));
+        }
+        let amount = deficit(need)?;
+        let mut measures = Vec::new();
+        if !amount.is_zero() {
+            measures.push(Measure::ShiftFunding { amount });
+        }
+        Ok(Settlement { measures, residual: 0 })
     }
 }
 

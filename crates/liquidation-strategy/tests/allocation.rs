@@ -1,7 +1,7 @@
 //! Loss allocation against its laws, with broken policies to show that each law can fail.
 
 use cofferdam_core::{
-    Amount, AssetId, At, GroupId, Lots, MapMemory, MarketId, Memory, Millis, PoolId, Quanta, Slot, Ticks,
+    Amount, AssetId, At, GroupId, Lots, MapMemory, MarketId, Memory, Millis, PoolId, Ppb, Quanta, Slot, Ticks,
 };
 use cofferdam_liquidation_strategy::{
     conformance::{Law, Promises, check_allocation},
@@ -219,6 +219,55 @@ fn each_policy_sees_what_the_last_left() {
 }
 
 #[test]
+fn a_shift_of_funding_covers_what_a_market_lost_and_nothing_else() {
+    let policy =
+        InOrder::new(vec![Box::new(ProRataAllocation), Box::new(ShiftFunding), Box::new(CarryDeficit)])
+            .unwrap();
+    let s = check_allocation(&policy, &deficit(1_500), &chitra(), ALL).unwrap();
+    assert_eq!(s.measures[3..], [Measure::ShiftFunding { amount: Amount::new(250) }]);
+    let nowhere = Need { market: None, ..deficit(7) };
+    let s = check_allocation(&policy, &nowhere, &[], ALL).unwrap();
+    assert_eq!(s.measures, [Measure::Carry { amount: Amount::new(7) }]);
+    check_allocation(&ShiftFunding, &close_out(5), &chitra(), QUEUE).unwrap();
+    let broken = check_allocation(&ShiftNowhere, &nowhere, &[], ALL).unwrap_err();
+    assert_eq!(broken.law, Law::OnlyPayers, "{broken}");
+}
+
+#[test]
+fn a_pool_that_owes_too_much() {
+    let gain = |gain, side, worth| Need {
+        cause: Cause::PoolGain {
+            of: GroupId(1),
+            lots: Lots::new(10),
+            price: Ticks::new(97),
+            gain: Amount::new(gain),
+            side: Amount::new(side),
+            worth: Amount::new(worth),
+        },
+        ..close_out(0)
+    };
+    let limit = PoolGainLimit::new(Ppb(850_000_000), Ppb(770_000_000)).unwrap();
+    let policy =
+        InOrder::new(vec![Box::new(ProRataAllocation), Box::new(limit), Box::new(CarryDeficit)]).unwrap();
+    let chosen = [payer(1, 30, 300, 300, 900, 900, 600)];
+    let check = |chosen_gain, side, worth, closes: bool| {
+        let s = check_allocation(&policy, &gain(chosen_gain, side, worth), &chosen, ALL).unwrap();
+        assert_eq!((s.measures.len(), s.residual), (usize::from(closes), if closes { 0 } else { 10 }));
+    };
+    check(10, 850, 1_000, false); // not more than 85 %
+    check(10, 851, 1_000, true);
+    check(0, 851, 1_000, false); // nothing gained
+    check(-10, 851, 1_000, false);
+    check(352, 851, 1_000, true); // 499 / 648 = 77.006 %
+    check(353, 851, 1_000, false); // 498 / 647 = 76.97 %
+    check(10, 1_000, 1_000, false); // would not fall
+    check(10, 5, 0, false);
+    check_allocation(&limit, &deficit(5), &chitra(), ALL).unwrap();
+    let broken = check_allocation(&OfAnother, &gain(10, 900, 1_000), &chosen, ALL).unwrap_err();
+    assert_eq!(broken.law, Law::OnlyPayers, "{broken}");
+}
+
+#[test]
 fn a_need_that_makes_no_sense_is_refused() {
     let mut memory = MapMemory::default();
     for need in [deficit(-1), Need { market: None, ..close_out(5) }] {
@@ -230,6 +279,37 @@ fn a_need_that_makes_no_sense_is_refused() {
 }
 
 // ---- deliberately broken
+
+#[derive(Debug)]
+struct OfAnother;
+impl LossAllocation for OfAnother {
+    fn allocate(
+        &self,
+        _: At,
+        need: &Need,
+        _: &dyn Payers,
+        _: &mut Memory<'_>,
+    ) -> Result<Settlement, LiquidationError> {
+        let Cause::PoolGain { lots, price, .. } = need.cause else { return Ok(Settlement::default()) };
+        let (payer, market, lots) = (GroupId(7), MarketId(0), lots.try_neg()?);
+        Ok(Settlement { measures: vec![Measure::Close { payer, market, lots, price }], residual: 0 })
+    }
+}
+
+#[derive(Debug)]
+struct ShiftNowhere;
+impl LossAllocation for ShiftNowhere {
+    fn allocate(
+        &self,
+        _: At,
+        need: &Need,
+        _: &dyn Payers,
+        _: &mut Memory<'_>,
+    ) -> Result<Settlement, LiquidationError> {
+        let measures = vec![Measure::ShiftFunding { amount: need.amount }];
+        Ok(Settlement { measures, residual: 0 })
+    }
+}
 
 #[derive(Debug)]
 struct RunningSums;

@@ -26,8 +26,10 @@
 pub mod aave_v3;
 mod binance;
 pub mod compound_v3;
+pub mod drift_v2;
 pub mod dydx;
 pub mod euler_v2;
+pub mod gmx_v2;
 pub mod morpho_blue;
 mod preset;
 

@@ -59,6 +59,8 @@ presets! {
     "morpho-blue" Lending "Morpho Blue, a market of USDC against ETH at 86 %";
     "aave-v3" Lending "Aave v3.7, USDC against ETH, in the market of its own tests";
     "ccp" Cleared "A clearing house for futures and options: scenario margin and default waterfall";
+    "drift-v2" Perpetual "Drift v2, program of April 2026";
+    "gmx-v2" Perpetual "GMX v2, contracts of March 2026";
     "binance-usdm" Perpetual "Binance USD-M futures, tiers of October 2024";
     "maker" Lending "Maker Liquidations 2.0 (makerdao/dss@fa4f663)";
     "dydx-v4" Perpetual "dYdX v4, v4-chain at 84d4664b (March 2026)";

@@ -164,6 +164,8 @@ pub enum Reason {
     Suspense,
     /// Collateral and its debt went into an auction.
     Auction,
+    /// Every lot of a market bore its share of a loss, as funding.
+    Socialisation,
 }
 
 /// An order that left and is not answered yet.

@@ -226,6 +226,17 @@ pub enum Body {
         /// Which auction.
         auction: AuctionId,
     },
+    /// Request: a keeper chooses a winner whose lots are closed against the market's pool, since its side has gained too much.
+    Deleverage {
+        /// Who chose.
+        keeper: GroupId,
+        /// Whose position.
+        group: GroupId,
+        /// In which market.
+        market: MarketId,
+        /// How many lots, above zero, whichever side they are on.
+        lots: Lots,
+    },
     /// Report: what instruments would be worth in every scenario, as computed outside. All of it is recorded or nothing: a margin
     /// that reads one instrument's old list beside another's new one would be wrong.
     Scenarios(Vec<MarketScenarios>),

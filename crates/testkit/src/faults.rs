@@ -190,7 +190,7 @@ impl LossAllocation for LyingAllocation {
             return Ok(Settlement { measures: Vec::new(), residual: 0 });
         };
         let (closes, price) = match need.cause {
-            Cause::CloseOut { price, .. } => (true, price),
+            Cause::CloseOut { price, .. } | Cause::PoolGain { price, .. } => (true, price),
             Cause::Deficit => (false, Ticks::ONE),
         };
         let lots = -first.lots.get();

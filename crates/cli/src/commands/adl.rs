@@ -104,6 +104,8 @@ enum MeasureOutput {
     Haircut { payer: u32, amount: Number },
     /// The suppliers of a pool bear it.
     WriteDown { pool: String, amount: Number },
+    /// Every lot of the market, long or short, owes its share of it as funding.
+    ShiftFunding { amount: Number },
     /// It is booked as a deficit and waits.
     Carry { amount: Number },
 }
@@ -223,6 +225,9 @@ fn measure(composed: &Composed, asset: &AssetTerms, m: &Measure) -> Result<Measu
             pool: composed.pool_name(*pool),
             amount: composed.units(asset.id, amount.get())?,
         },
+        Measure::ShiftFunding { amount } => {
+            MeasureOutput::ShiftFunding { amount: composed.units(asset.id, amount.get())? }
+        }
         Measure::Carry { amount } => MeasureOutput::Carry { amount: composed.units(asset.id, amount.get())? },
     })
 }

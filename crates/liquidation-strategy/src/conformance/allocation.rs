@@ -43,16 +43,17 @@ fn run(policy: &dyn LossAllocation, need: &Need, payers: &[Payer]) -> Result<Set
 fn size(need: &Need) -> i128 {
     match need.cause {
         Cause::Deficit => need.amount.get(),
-        Cause::CloseOut { lots, .. } => i128::from(lots.get()).abs(),
+        Cause::CloseOut { lots, .. } | Cause::PoolGain { lots, .. } => i128::from(lots.get()).abs(),
     }
 }
 
 fn covered(measure: &Measure) -> i128 {
     match measure {
         Measure::Close { lots, .. } => i128::from(lots.get()).abs(),
-        Measure::Haircut { amount, .. } | Measure::WriteDown { amount, .. } | Measure::Carry { amount } => {
-            amount.get()
-        }
+        Measure::Haircut { amount, .. }
+        | Measure::WriteDown { amount, .. }
+        | Measure::ShiftFunding { amount }
+        | Measure::Carry { amount } => amount.get(),
     }
 }
 
@@ -94,7 +95,16 @@ fn base(need: &Need, payers: &[Payer], settled: &Settlement) -> Result<(), Viola
                     && lots.signum() == size.signum()
                     && (Some(*market), *price) == (need.market, at)
             }
+            (
+                Measure::Close { payer, market, lots, price },
+                Cause::PoolGain { of, lots: held, price: at, .. },
+            ) => {
+                *payer == of
+                    && lots.signum() == held.signum().wrapping_neg()
+                    && (Some(*market), *price) == (need.market, at)
+            }
             (Measure::Haircut { payer, .. }, _) => payers.iter().any(|p| p.group == *payer),
+            (Measure::ShiftFunding { .. }, _) => need.market.is_some(),
             _ => true,
         };
         hold(ok, Law::OnlyPayers, || format!("{m:?} for {need:?}"))?;
@@ -103,7 +113,7 @@ fn base(need: &Need, payers: &[Payer], settled: &Settlement) -> Result<(), Viola
     for p in payers {
         let most = match need.cause {
             Cause::Deficit => p.gain.min(p.room).positive_part().get(),
-            Cause::CloseOut { .. } => i128::from(p.lots.get()).abs(),
+            Cause::CloseOut { .. } | Cause::PoolGain { .. } => i128::from(p.lots.get()).abs(),
         };
         let pays = sums.get(&p.group).copied().unwrap_or(0);
         hold(pays <= most, Law::Base, || format!("{:?} pays {pays} of {most}", p.group))?;
@@ -127,6 +137,8 @@ fn monotone(
                 let lots = Lots::new(if lots.is_negative() { size.wrapping_neg() } else { size });
                 Need { cause: Cause::CloseOut { of, lots, price }, ..*need }
             }
+            // chosen lots are closed whole or not at all
+            Cause::PoolGain { .. } => return Ok(()),
         };
         for (group, pays) in paid(&run(policy, &less, payers)?)? {
             let then = more.get(&group).copied().unwrap_or(0);

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 pub(super) const DEFICIT: Holder = Holder::House(House::Deficit);
 
 /// Candidates in ascending order of group, gathered once for one allocation.
-struct Candidates(Vec<Payer>);
+pub(super) struct Candidates(pub(super) Vec<Payer>);
 
 impl Payers for Candidates {
     fn iter(&self) -> Box<dyn Iterator<Item = Payer> + '_> {
@@ -35,7 +35,7 @@ impl Candidates {
 
 /// A position that is closed against others: whose, how much of it, at which price.
 #[derive(Clone, Copy)]
-struct Against {
+pub(super) struct Against {
     of: GroupId,
     held: Lots,
     price: Ticks,
@@ -234,6 +234,10 @@ impl RiskStack {
                         draft.post(Reason::WriteDown, p.into())?;
                     }
                 }
+                Measure::ShiftFunding { amount } => {
+                    let market = market.ok_or(MathError::Overflow)?; // without one it was refused
+                    self.shift_funding(draft, market, amount)?;
+                }
                 Measure::Carry { .. } | Measure::Close { .. } => {}
             }
         }
@@ -254,7 +258,7 @@ impl RiskStack {
         Ok(())
     }
 
-    fn ask(&self, draft: &mut Draft<'_>, need: &Need, payers: &Candidates) -> Step<Settlement> {
+    pub(super) fn ask(&self, draft: &mut Draft<'_>, need: &Need, payers: &Candidates) -> Step<Settlement> {
         let at = draft.head().at;
         Ok(draft
             .with_memory(slots::ALLOCATION, |_, m| self.parts.allocation.allocate(at, need, payers, m))??)
@@ -278,13 +282,17 @@ impl RiskStack {
                 }
                 Measure::WriteDown { pool, amount } => match self.pool(pool).map(|(_, t)| &t.kind) {
                     Some(PoolKind::Lending { asset }) if *asset == need.asset => amount,
+                    Some(PoolKind::Trading { market, .. }) if self.settles(*market, need.asset) => amount,
                     _ => {
                         return Err(StepError::Contract(
-                            "a write-down of a pool that did not lend the asset",
+                            "a write-down of a pool that neither lends the asset nor settles in it",
                         ));
                     }
                 },
-                Measure::Carry { amount } => amount,
+                Measure::ShiftFunding { .. } if need.market.is_none() => {
+                    return Err(StepError::Contract("a shift of funding in no market"));
+                }
+                Measure::ShiftFunding { amount } | Measure::Carry { amount } => amount,
                 Measure::Close { .. } => {
                     return Err(StepError::Contract("a close as the answer to a cash deficit"));
                 }
@@ -298,6 +306,10 @@ impl RiskStack {
             return Err(StepError::Contract("measures and residual of an allocation do not sum to the need"));
         }
         Ok(())
+    }
+
+    fn settles(&self, market: MarketId, asset: AssetId) -> bool {
+        self.parts.markets.iter().any(|m| m.id == market && m.settlement == asset)
     }
 
     /// Holders in a market with what each could lose; for a close-out only those on the other side.
@@ -324,7 +336,7 @@ impl RiskStack {
         Ok(out)
     }
 
-    fn payer(
+    pub(super) fn payer(
         &self,
         draft: &Draft<'_>,
         group: GroupId,

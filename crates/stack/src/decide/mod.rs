@@ -8,8 +8,10 @@ mod keepers;
 mod lending;
 mod liquidation;
 mod loss;
+mod pool_gain;
 mod reports;
 mod requests;
+mod socialise;
 
 pub(crate) use clearing::{balance, position};
 

@@ -46,6 +46,9 @@ impl RiskStack {
                 self.auction_bid(draft, keeper, auction, want, pay)
             }
             Body::AuctionReset { keeper, auction } => self.auction_reset(draft, keeper, auction),
+            Body::Deleverage { keeper, group, market, lots } => {
+                self.deleverage_request(draft, keeper, group, (market, lots))
+            }
             Body::Bid { keeper, group, debt, repay, collateral, at_least } => {
                 self.bid(draft, keeper, group, (debt, repay), (collateral, at_least))
             }

@@ -1,10 +1,10 @@
 //! Who pays what is left.
 
 use super::{AllocationSpec, module};
-use crate::{ConfigError, Context, Number};
+use crate::{ConfigError, Context, Number, Ratio};
 use cofferdam_liquidation_strategy::{
-    CarryDeficit, InOrder, LossAllocation, ProRataAllocation, QueueAllocation, Ranking, UnrankedAllocation,
-    WriteDownPool,
+    CarryDeficit, InOrder, LossAllocation, PoolGainLimit, ProRataAllocation, QueueAllocation, Ranking,
+    ShiftFunding, UnrankedAllocation, WriteDownPool,
 };
 use serde::{Deserialize, Serialize};
 
@@ -89,7 +89,9 @@ module! {
     /// Suppliers of a lending pool bear a deficit in its asset.
     struct WriteDownPoolSpec {
         /// Whose suppliers.
-        pool: String ["name of a lending pool"],
+        pool: String ["name of a pool"],
+        /// What a pool that trades is worth in; a lending pool's own asset needs no name.
+        asset: Option<String> ["name of an asset", "what the pool lends"],
         /// The most that one need may write down.
         at_most: Option<Number> ["amount of the pool's asset", "no limit"],
     }
@@ -99,9 +101,43 @@ module! {
 impl AllocationSpec for WriteDownPoolSpec {
     fn build(&self, ctx: &Context<'_>) -> Policy {
         let pool = ctx.pool("pool", &self.pool)?;
-        let asset = ctx.lent_asset("pool", pool)?;
+        let asset = match &self.asset {
+            Some(name) => ctx.asset("asset", name)?,
+            None => ctx.lent_asset("pool", pool)?,
+        };
         let at_most = self.at_most.map(|x| ctx.amount("at_most", asset, &x)).transpose()?;
         Ok(Box::new(ctx.check(self, WriteDownPool::new(pool, asset, at_most))?))
+    }
+}
+
+module! {
+    "cofferdam/shift-funding@1" Allocation breaks [26 "every lot of the market bears the loss: losers pay, out of principal"];
+    /// Every lot of the market, long or short, bears the same share of a deficit, as funding.
+    struct ShiftFundingSpec {}
+}
+
+#[typetag::serde(name = "cofferdam/shift-funding@1")]
+impl AllocationSpec for ShiftFundingSpec {
+    fn build(&self, _: &Context<'_>) -> Policy {
+        Ok(Box::new(ShiftFunding))
+    }
+}
+
+module! {
+    "cofferdam/pool-gain@1" Allocation breaks [17 "a winner is closed who is healthy, and nobody has to be bankrupt"];
+    /// Closes winners that somebody chose against their pool, while one side has gained too much of what the pool has.
+    struct PoolGainSpec {
+        /// From when: the side's gain as a share of what the pool has.
+        above: Ratio ["ratio"],
+        /// No further than to this share.
+        until: Ratio ["ratio"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/pool-gain@1")]
+impl AllocationSpec for PoolGainSpec {
+    fn build(&self, ctx: &Context<'_>) -> Policy {
+        Ok(Box::new(ctx.check(self, PoolGainLimit::new(self.above.0, self.until.0))?))
     }
 }
 

@@ -7,7 +7,7 @@ use cofferdam_liquidation_strategy::{
     Bound, ByBidder, ByMarket, Deleverage, DeleveragePrice, Drain, DutchAuction, DutchTerms, Escalation,
     FillGuard, FirstSlice, FullClose, Gradual, InsuranceCoverGuard, IsolatedMarkets, KeeperLiquidation,
     KeeperTerms, Ladder, LimitGuard, LimitPrice, LiquidationStrategy, OrderTerms, Pace, PartialToTarget,
-    Penalty, PriceCurve, SlicePace, Takeover, TierStep, Tiers, WhileDrained,
+    Penalty, PoolClose, PriceCurve, SlicePace, Takeover, TierStep, Tiers, WhileDrained,
 };
 use serde::{Deserialize, Serialize};
 
@@ -99,6 +99,28 @@ module! {
 impl LiquidationSpec for FullCloseSpec {
     fn build(&self, ctx: &Context<'_>) -> Strategy {
         Ok(Box::new(FullClose::new(terms(ctx, self, self.limit, self.penalty, self.ttl_ms)?)))
+    }
+}
+
+module! {
+    "cofferdam/pool-close@1" Liquidation breaks [19 "a full close takes more than the account needed to be healthy again"];
+    /// Every position at once, against the market's own pool.
+    struct PoolCloseSpec {
+        /// Which pool.
+        pool: String ["name of a pool"],
+        /// As in a full close.
+        penalty: PenaltySpec ["table"],
+        /// When what was not taken is tried again.
+        pause_ms: u64 ["ms"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/pool-close@1")]
+impl LiquidationSpec for PoolCloseSpec {
+    fn build(&self, ctx: &Context<'_>) -> Strategy {
+        let penalty = terms(ctx, self, LimitSpec::Any, self.penalty, 1)?.penalty;
+        let built = PoolClose::new(ctx.pool("pool", &self.pool)?, penalty, Millis(self.pause_ms));
+        Ok(Box::new(ctx.check(self, built)?))
     }
 }
 
