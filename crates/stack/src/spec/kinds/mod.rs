@@ -22,7 +22,7 @@ pub use traits::{
 ///
 /// ```
 /// cofferdam_stack::module! {
-///     "acme/night-watch@1" Breaker breaks [];
+///     "acme/evening-watch@1" Breaker breaks [];
 ///     /// Halves what may be withdrawn at night.
 ///     struct NightWatch {
 ///         /// When the night begins.
@@ -31,7 +31,7 @@ pub use traits::{
 ///         to_hour: Option<u8> ["hour, UTC", "6"],
 ///     }
 /// }
-/// # fn main() { assert!(cofferdam_stack::modules().iter().any(|m| m.kind == "acme/night-watch@1")); }
+/// # fn main() { assert!(cofferdam_stack::modules().iter().any(|m| m.kind == "acme/evening-watch@1")); }
 /// ```
 #[macro_export]
 macro_rules! module {
