@@ -209,7 +209,7 @@ fn margin_and_liquidation() {
         "slice = \"0.2\"",
         "slice = \"0\"",
         "liquidation.tiers[0].strategy.slice",
-        &["parts per billion"],
+        &["\"0\"; accepted: \"0.000000001\" to \"1\""],
     );
     perpetual(
         "limit = { band = \"0.05\" }",
