@@ -146,6 +146,12 @@ fn modules_and_their_parameters() {
         &["index, mark"],
     );
     perpetual(
+        "market = \"ETH-PERP\"\nrole = \"mark\"",
+        "market = \"SOL-PERP\"\nrole = \"mark\"",
+        "prices[1].role",
+        &["no mark of \"ETH-PERP\"", "a mark as well"],
+    );
+    perpetual(
         "market = \"ETH-PERP\"\nrule",
         "market = \"ETH-PERP\"\npool = \"eth-pool\"\nrule",
         "accruals[0]",
