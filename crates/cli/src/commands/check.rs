@@ -28,6 +28,8 @@ struct Output {
     layers: Vec<LayerOutput>,
     /// Stretches of loss below an excess layer that no excess layer of its kind covers.
     gaps: Vec<GapOutput>,
+    /// Excess layers whose limit is more than they hold at the start: they pay what they hold.
+    short: Vec<ShortOutput>,
     allocation: String,
     breakers: Vec<NamedOutput>,
     /// Laws that the stack breaks, each by design.
@@ -79,6 +81,14 @@ struct GapOutput {
     per: &'static str,
     from: Number,
     to: Number,
+}
+
+#[derive(Debug, Serialize)]
+struct ShortOutput {
+    layer: String,
+    limit: Number,
+    /// Escrowed or promised; contributions may add to an escrow later.
+    holds: Number,
 }
 
 #[derive(Debug, Serialize)]
@@ -165,6 +175,7 @@ fn describe(chosen: &Chosen) -> Result<Output, CliError> {
         guards: kinds("guards", ""),
         layers: layers(&document, &built, exponent),
         gaps: gaps(&document, exponent)?,
+        short: short(&document, &built, exponent),
         allocation: kind_of(document.get("allocation")),
         breakers: (parts.breaker_names.iter().cloned().zip(kinds("breakers", "")))
             .map(|(name, kind)| NamedOutput { name, kind })
@@ -232,6 +243,19 @@ fn capacity(built: &Built, c: &InitialCommitment, exponent: i32) -> Number {
     let promised = Number::of(c.capacity.get(), exponent);
     let asset = built.stack.parts().assets.iter().find(|a| a.id == c.asset).filter(|_| c.escrowed);
     asset.map_or(promised, |a| Number::of(c.escrow.get(), i32::from(a.scale.decimals).wrapping_neg()))
+}
+
+/// Excess layers whose limit nobody has put up in full. A layer with neither escrow nor capacity holds nothing yet.
+fn short(document: &Value, built: &Built, exponent: i32) -> Vec<ShortOutput> {
+    let layers = built.stack.parts().layers.iter().zip(layer_tables(document));
+    let of = |(layer, table): (&cofferdam_stack::LayerTerms, &Value)| {
+        let limit: Decimal = table.get("terms")?.get("limit")?.as_str()?.parse().ok()?;
+        let committed = built.commitments.iter().find(|c| c.layer == layer.id)?;
+        let holds = capacity(built, committed, exponent);
+        let less = holds.0.to_units(exponent).ok()? < limit.to_units(exponent).ok()?;
+        less.then(|| ShortOutput { layer: layer.name.clone(), limit: Number(limit), holds })
+    };
+    layers.filter_map(of).collect()
 }
 
 /// Gaps among the excess layers, by the programme's own rule. The file was built before, so its bands are valid.
@@ -304,6 +328,12 @@ fn show(o: &Output, ui: &Ui) -> Result<(), CliError> {
         ui.heading("losses that no excess layer covers")?;
         for g in &o.gaps {
             ui.field(g.per, format_args!("{} to {}", g.from.0, g.to.0))?;
+        }
+    }
+    if !o.short.is_empty() {
+        ui.heading("limits above what their layer holds at the start: it pays no more than it holds")?;
+        for s in &o.short {
+            ui.field(&s.layer, format_args!("limit {}, holds {}", s.limit.0, s.holds.0))?;
         }
     }
     ui.heading(if o.breaks.is_empty() {

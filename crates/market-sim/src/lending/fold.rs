@@ -88,10 +88,12 @@ impl Fold {
         t.repaid += repaid;
         t.seized += seized;
         t.fees += fee;
-        let price = state.asset(self.terms.collateral).map_or(Ticks::ZERO, |a| a.price.mid);
+        let view = state.asset(self.terms.collateral).map(|a| a.price);
+        let price = view.map_or(Ticks::ZERO, |v| v.mid);
         let value = self.terms.value_at(Amount::new(seized), price);
         let fee_value = self.terms.value_at(Amount::new(fee), price);
-        t.seized_value += value;
+        // what the stack charges its event with, rounded as it does: the sum over events is the same to the atom
+        t.seized_value += self.terms.charged(Amount::new(seized), view.map_or(Ticks::ZERO, |v| v.high));
         t.fees_value += fee_value;
         t.bonus += value - fee_value - repaid;
         let victim = postings.iter().find_map(|p| match p.holder {
@@ -128,6 +130,12 @@ impl Observer for Fold {
 }
 
 impl Terms {
+    /// What collateral is worth to the stack where it fills a budget: at the high price, rounded up, in atoms of the debt asset.
+    fn charged(&self, amount: Amount, high: Ticks) -> i128 {
+        let value = self.collateral_scale.value(amount, high, Rounding::Up).unwrap_or(Quanta::ZERO);
+        self.debt_scale.amount(value, self.one, Rounding::Up).map_or(0, Amount::get)
+    }
+
     /// Collateral at a price, in atoms of the debt asset, rounded down. Beyond its range it is worth nothing to anyone.
     pub(super) fn value_at(&self, amount: Amount, price: Ticks) -> i128 {
         let value = self.collateral_scale.value(amount, price, Rounding::Down).unwrap_or(Quanta::ZERO);

@@ -13,7 +13,7 @@ pub struct LendingTotals {
     pub repaid: i128,
     /// Collateral seized, in its own atoms.
     pub seized: i128,
-    /// The same at the stack's price of that moment.
+    /// The same at the stack's price of that moment, each seizure rounded up as the stack does for its event.
     pub seized_value: i128,
     /// What keepers got beyond what they repaid, at the stack's price.
     pub bonus: i128,

@@ -284,6 +284,19 @@ impl StackConfig {
             let policy = spec.build(&place.at("policy").about(subject))?;
             rules.push(PriceRule { instrument, role: row.role, policy });
         }
+        for (i, rule) in rules.iter().enumerate().filter(|(_, r)| r.role == PriceRole::Index) {
+            let marked = |r: &PriceRule| r.instrument == rule.instrument && r.role == PriceRole::Mark;
+            if let Instrument::Market(id) = rule.instrument
+                && !rules.iter().any(marked)
+            {
+                let name = ctx.names().market_name(id).unwrap_or_default();
+                return Err(ctx.at(&format!("prices[{i}]")).refuse(
+                    "role",
+                    format!("\"index\", and no mark of \"{name}\""),
+                    "a mark as well: margin and liquidation read the mark (its policy may be cofferdam/from-index@1)",
+                ));
+            }
+        }
         Ok(rules)
     }
 

@@ -208,7 +208,7 @@ impl<'a> Context<'a> {
         result: Result<T, E>,
     ) -> Result<T, ConfigError> {
         result.map_err(|error| {
-            let Refusal { field, value, accepted } = error.into();
+            let Refusal { field, value, accepted } = error.into().in_decimals();
             let Some(field) = field else { return self.refuse("", value, accepted) };
             let written = serde_json::to_value(spec).unwrap_or_default();
             let (field, value) = find(&written, &field).unwrap_or((field, value));

@@ -1,5 +1,6 @@
 //! What a configuration can be refused for. Every refusal names the place.
 
+use cofferdam_core::Decimal;
 use std::fmt::Display;
 
 /// A place in a configuration and why it is refused.
@@ -92,7 +93,47 @@ impl From<cofferdam_margin_engine::TermsError> for Refusal {
 }
 
 impl Refusal {
+    /// The same as a file writes it: modules speak of ratios in parts per billion, files of decimals.
+    pub(crate) fn in_decimals(self) -> Self {
+        let Some(accepted) = decimals(&self.accepted) else { return self };
+        let value = ratio(&self.value).unwrap_or(self.value);
+        Self { field: self.field, value, accepted }
+    }
+
     fn whole(error: &dyn Display) -> Self {
         Self { field: None, value: error.to_string(), accepted: "a smaller number".into() }
+    }
+}
+
+// "0 to 1000000000 parts per billion" is "0" to "1"; `None` for what is not about parts per billion
+fn decimals(accepted: &str) -> Option<String> {
+    let units = [" (100 %)", " (in ppb)", " parts per billion", " ppb"];
+    let plain = units.iter().fold(accepted.to_owned(), |text, unit| text.replace(unit, ""));
+    let words = plain.split(' ').map(|word| ratio(word).unwrap_or_else(|| word.to_owned()));
+    (plain != accepted).then(|| words.collect::<Vec<_>>().join(" "))
+}
+
+fn ratio(word: &str) -> Option<String> {
+    let digits = if word == "1e9" { "1000000000".to_owned() } else { word.replace(',', "") };
+    digits.parse().ok().map(|parts| format!("\"{}\"", Decimal::from_units(parts, -9)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decimals;
+
+    #[test]
+    fn ratios_are_said_as_files_write_them() {
+        for (said, written) in [
+            ("0 to 1000000000 parts per billion", "\"0\" to \"1\""),
+            ("1 to 1000000000 parts per billion", "\"0.000000001\" to \"1\""),
+            ("more than 0 parts per billion", "more than \"0\""),
+            ("at most 1,000,000,000 ppb", "at most \"1\""),
+            ("0 <= maintenance < 1e9 ppb (100 %)", "\"0\" <= maintenance < \"1\""),
+            ("zero or more (in ppb)", "zero or more"),
+        ] {
+            assert_eq!(decimals(said).as_deref(), Some(written));
+        }
+        assert_eq!(decimals("0 or more quanta"), None);
     }
 }

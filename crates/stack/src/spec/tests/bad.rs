@@ -146,6 +146,12 @@ fn modules_and_their_parameters() {
         &["index, mark"],
     );
     perpetual(
+        "market = \"ETH-PERP\"\nrole = \"mark\"",
+        "market = \"SOL-PERP\"\nrole = \"mark\"",
+        "prices[1].role",
+        &["no mark of \"ETH-PERP\"", "a mark as well"],
+    );
+    perpetual(
         "market = \"ETH-PERP\"\nrule",
         "market = \"ETH-PERP\"\npool = \"eth-pool\"\nrule",
         "accruals[0]",
@@ -209,7 +215,7 @@ fn margin_and_liquidation() {
         "slice = \"0.2\"",
         "slice = \"0\"",
         "liquidation.tiers[0].strategy.slice",
-        &["parts per billion"],
+        &["\"0\"; accepted: \"0.000000001\" to \"1\""],
     );
     perpetual(
         "limit = { band = \"0.05\" }",
