@@ -18,6 +18,7 @@ use cofferdam_core::{At, Memory};
 /// let payer = |group| Payer {
 ///     group: GroupId(group), lots: Lots::new(-10), gain: Amount::ZERO, equity: Amount::new(100),
 ///     notional: Quanta::new(1_000), cost: Quanta::new(-1_000), room: Amount::ZERO,
+///     maintenance: Amount::ZERO,
 /// };
 /// let payers = [payer(1), payer(2), payer(3)];
 /// let cause = Cause::CloseOut { of: GroupId(9), lots: Lots::new(25), price: Ticks::new(100) };

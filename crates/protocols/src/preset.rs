@@ -54,20 +54,19 @@ macro_rules! presets {
 }
 
 presets! {
-    "compound-v3" Lending "Compound III, the USDC market with ETH as collateral";
-    "euler-v2" Lending "Euler v2 (Euler Vault Kit), a vault of USDC against ETH";
-    "morpho-blue" Lending "Morpho Blue, a market of USDC against ETH at 86 %";
     "aave-v3" Lending "Aave v3.7, USDC against ETH, in the market of its own tests";
-    "ccp" Cleared "A clearing house for futures and options: scenario margin and default waterfall";
-    "drift-v2" Perpetual "Drift v2, program of April 2026";
-    "gmx-v2" Perpetual "GMX v2, contracts of March 2026";
-    "binance-usdm" Perpetual "Binance USD-M futures, tiers of October 2024";
-    "maker" Lending "Maker Liquidations 2.0 (makerdao/dss@fa4f663)";
-    "dydx-v4" Perpetual "dYdX v4, v4-chain at 84d4664b (March 2026)";
-    "hyperliquid" Perpetual "Hyperliquid perpetuals, documentation of November 2026";
     "binance-usdm" Perpetual "Binance USD-M futures, brackets of October 2024";
     "bybit" Perpetual "Bybit USDT perpetuals, insurance pools of September 2025";
+    "ccp" Cleared "A clearing house for futures and options: scenario margin and default waterfall";
+    "compound-v3" Lending "Compound III, the USDC market with ETH as collateral";
     "deribit" Perpetual "Deribit linear perpetuals, margin of support article 25944738177565";
+    "drift-v2" Perpetual "Drift v2, program of April 2026";
+    "dydx-v4" Perpetual "dYdX v4, v4-chain at 84d4664b (March 2026)";
+    "euler-v2" Lending "Euler v2 (Euler Vault Kit), a vault of USDC against ETH";
+    "gmx-v2" Perpetual "GMX v2, contracts of March 2026";
+    "hyperliquid" Perpetual "Hyperliquid perpetuals, documentation of November 2026";
+    "maker" Lending "Maker Liquidations 2.0 (makerdao/dss@fa4f663)";
+    "morpho-blue" Lending "Morpho Blue, a market of USDC against ETH at 86 %";
     "okx" Perpetual "OKX USDT-margined swaps, tiers of April 2021";
 }
 

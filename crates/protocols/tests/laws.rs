@@ -75,7 +75,7 @@ fn of_config(config: &StackConfig, kind: Kind) -> Option<(u16, String)> {
     // a law that is only ever checked on quiet days says little
     let forced: &[Reason] = match kind {
         Kind::Perpetual => &[Reason::Trade, Reason::Liquidation, Reason::Takeover, Reason::Deleverage],
-        Kind::Lending => &[Reason::Borrow, Reason::Seizure],
+        Kind::Lending => &[Reason::Borrow, Reason::Seizure, Reason::Takeover, Reason::Auction],
         Kind::Cleared => return None,
     };
     let times = |r: &Reason| reached.borrow().get(r).copied().unwrap_or(0);

@@ -16,6 +16,8 @@ pub(crate) const FIRST: u32 = 10;
 const GROUPS: u32 = 6;
 const RICH: u32 = 40;
 const VAULT: u32 = 1;
+/// A protocol's reserves, where a preset has some.
+const RESERVES: u32 = 800;
 /// Rounding of one step, in quanta, that the house may gain.
 const DUST: i128 = 10;
 
@@ -340,7 +342,7 @@ impl Bench {
             let whole = if self.pool.is_some() { 10 } else { 2_000 * (1 + i64::try_from(i).unwrap()) };
             self.give(g, collateral, whole);
         }
-        for g in [RICH, VAULT] {
+        for g in [RICH, VAULT, RESERVES] {
             self.give(g, cash, 100_000_000);
         }
         if let Some(pool) = self.pool {

@@ -340,7 +340,7 @@ fn scenario_margin() {
         "maintenance = \"0.01\"",
         "maintenance = \"1\"",
         "margin.markets[1].add_on.maintenance",
-        &["100 %"],
+        &["< \"1\""],
     );
     let alone = "[[margin.markets]]\nmarket = \"BTC-FUT\"\nunderlying = \"bitcoin\"\n";
     portfolio(alone, "", "margin.markets", &["BTC-FUT"]);
