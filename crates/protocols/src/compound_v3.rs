@@ -256,6 +256,7 @@ struct CollateralSpec {
 
 module! {
     "compound-v3/absorb@1" Liquidation breaks [
+        7 "reserves pay for an account below zero, with what they absorbed behind it",
         17 "keepers buy what the reserves hold, and the reserves are no account in danger",
         19 "an account is absorbed whole, however little it lacked"
     ];
