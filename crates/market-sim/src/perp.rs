@@ -5,6 +5,7 @@
 //! moment, forced flow moves the price away from the recorded one, and the stack is told again until nothing moves. Then
 //! accounts open, close and withdraw.
 
+use crate::conservation::Postings;
 use crate::data::Minutes;
 use crate::depth::{Decaying, Exit, Impact};
 use crate::feed::{Feed, FeedRule};
@@ -127,6 +128,10 @@ pub struct Run {
     pub state_hash: [u8; 32],
     /// Balances over all holders that were summed and found to be zero.
     pub conservation_checks: u64,
+    /// Steps after which the sums of all postings were zero, and what the step moved was in the state what was posted.
+    pub steps_conserved: u64,
+    /// Postings in them.
+    pub postings_conserved: u64,
 }
 
 impl Run {
@@ -171,9 +176,9 @@ pub trait Recorder: Observer {
     fn fault(&mut self) -> std::io::Result<()>;
 }
 
-struct Both<'a>(&'a mut Tally, Option<&'a mut dyn Recorder>);
+struct All<'a>(&'a mut Tally, &'a mut Postings, Option<&'a mut dyn Recorder>);
 
-impl Observer for Both<'_> {
+impl Observer for All<'_> {
     fn step(
         &mut self,
         cause: &cofferdam_stack::StepCause,
@@ -181,7 +186,8 @@ impl Observer for Both<'_> {
         after: &cofferdam_stack::State,
     ) {
         self.0.step(cause, facts, after);
-        if let Some(r) = &mut self.1 {
+        self.1.step(cause, facts, after);
+        if let Some(r) = &mut self.2 {
             r.step(cause, facts, after);
         }
     }
@@ -202,6 +208,7 @@ struct Shell<'a, 'r> {
     minutes: &'a Minutes,
     recorder: Option<&'r mut dyn Recorder>,
     tally: Tally,
+    postings: Postings,
     number: u64,
     now: u64,
     resting: Vec<Resting>,
@@ -235,6 +242,7 @@ pub fn run(
         minutes,
         recorder,
         tally: Tally::new(),
+        postings: Postings::default(),
         number: 0,
         now: minutes.time_ms.first().copied().unwrap_or(0),
         resting: Vec::new(),
@@ -261,6 +269,8 @@ pub fn run(
             open_deficit: 0,
             state_hash: [0; 32],
             conservation_checks: 0,
+            steps_conserved: 0,
+            postings_conserved: 0,
         },
     };
     let (opens, closes) = calendar(openings, n);
@@ -295,8 +305,12 @@ impl Shell<'_, '_> {
         if let Some(r) = &mut self.recorder {
             r.input(&input)?;
         }
-        let mut both = Both(&mut self.tally, self.recorder.as_mut().map(|r| &mut **r as &mut dyn Recorder));
-        let outcome = self.engine.submit(&input, &mut both)?;
+        let recorder = self.recorder.as_mut().map(|r| &mut **r as &mut dyn Recorder);
+        let mut all = All(&mut self.tally, &mut self.postings, recorder);
+        let outcome = self.engine.submit(&input, &mut all)?;
+        if let Some(what) = self.postings.fault.take() {
+            return Err(RunError::Conservation { seq: self.engine.state().head().at.seq, what });
+        }
         if let Some(r) = &mut self.recorder {
             r.fault()?;
         }
@@ -604,6 +618,7 @@ impl Shell<'_, '_> {
             peak = peak.max(m);
             self.run.max_drawdown = self.run.max_drawdown.max(1.0 - m as f64 / peak as f64);
         }
+        (self.run.steps_conserved, self.run.postings_conserved) = (self.postings.steps, self.postings.lines);
         self.run.tally = self.tally;
         Ok(self.run)
     }

@@ -301,4 +301,10 @@ pub enum EventMark {
         /// Its place in the configured list.
         breaker: u32,
     },
+    /// A circuit breaker cut a forced close, or put it off. A request that one refuses says so in its answer
+    /// ([`Rejection::Breaker`](crate::Rejection::Breaker)): a refusal leaves no other fact.
+    Limited {
+        /// Its place in the configured list: the strictest, the first of equals.
+        breaker: u32,
+    },
 }

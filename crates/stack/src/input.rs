@@ -407,6 +407,8 @@ pub enum Rejection {
     },
     /// A circuit breaker allows less, or later.
     Breaker {
+        /// Which: its place in the configured list. The strictest, the first of equals.
+        breaker: u32,
         /// How much is allowed now, in the action's unit.
         allowed: u128,
         /// From when more is.
