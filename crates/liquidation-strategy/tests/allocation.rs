@@ -9,8 +9,8 @@ use cofferdam_liquidation_strategy::{
 };
 use proptest::prelude::*;
 
-const ALL: Promises = Promises { monotone: true, order_preserving: true };
-const QUEUE: Promises = Promises { monotone: true, order_preserving: false };
+const ALL: Promises = Promises { monotone: true, order_preserving: true, ..Promises::NONE };
+const QUEUE: Promises = Promises { monotone: true, ..Promises::NONE };
 
 fn deficit(amount: i128) -> Need {
     Need { cause: Cause::Deficit, market: Some(MarketId(0)), asset: AssetId(0), amount: Amount::new(amount) }
