@@ -10,6 +10,7 @@ mod margin;
 mod pools;
 mod prices;
 mod scenario;
+mod shares;
 mod traits;
 
 pub use traits::{
