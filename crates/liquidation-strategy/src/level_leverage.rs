@@ -10,9 +10,9 @@ use cofferdam_core::{At, Memory};
 
 /// Lots are closed so that the largest leverage of a holder of the other side becomes as small as it can be, then the second largest, and
 /// so on. All lots of one market weigh the same, so leverage is lots over equity; equity of zero or less is infinite leverage
-/// and is closed first. Holders without a gain are closed like others. Ties by more lots, then by group.
+/// and is closed first, in proportion to lots. Holders without a gain are closed like others. Ties by more lots, then by group.
 ///
-/// Closing in two steps is exactly closing in one, and an account split in two closes what it closed before, up to one lot. For accounts
+/// Closing in two steps is closing in one (exactly, among holders with equity), and an account split in two closes what it closed before, up to one lot. For accounts
 /// that share margin over several markets use [`level_exposure`] with their exposure to the common factor.
 ///
 /// It closes and takes no cash: a deficit stays whole, for the next policy of an [`crate::InOrder`].

@@ -15,7 +15,8 @@ use core::cmp::Ordering;
 pub struct Exposed {
     /// Exposure to the factor, in any one unit; below zero for a hedge. For one market alone: lots, without sign.
     pub exposure: i128,
-    /// Equity, in any one unit. Without equity (zero) leverage is infinite: such holders are closed first.
+    /// Equity, in any one unit. Without equity (zero) leverage is infinite: such holders are closed first, in proportion to what can be
+    /// closed.
     pub equity: u128,
     /// The most units that can be closed.
     pub most: u128,
@@ -54,10 +55,11 @@ pub fn level_exposure(total: u128, per_unit: u128, holders: &[Exposed]) -> Resul
     if per_unit == 0 {
         return Err(MathError::DivisionByZero);
     }
-    let mut bare = Vec::new(); // without equity: levelled by exposure alone
+    // without equity: by what can be closed, so that a split account is closed as a whole one
+    let mut bare = Vec::new();
     let mut others = Vec::new();
     for h in holders {
-        if h.equity == 0 { bare.push(Exposed { equity: 1, ..*h }) } else { others.push(*h) }
+        if h.equity == 0 { bare.push(Exposed { equity: h.most.max(1), ..*h }) } else { others.push(*h) }
     }
     let first = total.min(sum(&bare)?);
     let mut of_bare = levelled(first, per_unit, &bare)?.into_iter();
@@ -212,7 +214,9 @@ mod tests {
                 (0..holders.len())
                     .filter(|i| (holders[*i].equity == 0) == bare)
                     .filter_map(|i| {
-                        let h = Exposed { equity: holders[i].equity.max(1), ..holders[i] };
+                        let of = holders[i];
+                        let equity = if bare { of.most.max(1) } else { of.equity };
+                        let h = Exposed { equity, ..of };
                         Next::of(i, &h, closed[i], per_unit).unwrap()
                     })
                     .max()

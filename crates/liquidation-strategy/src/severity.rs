@@ -153,13 +153,13 @@ fn narrow(x: i128) -> Result<i64, MathError> {
 /// ratio / (1 + ratio) x what all winners have gained and can pay, rounded down.
 fn affordable(payers: &dyn Payers, ratio: Ppb) -> Result<Amount, MathError> {
     let base = |p: &Payer| p.gain.min(p.room).positive_part();
-    let mut sum = Amount::ZERO;
+    let mut sum: i128 = 0;
     for p in collect(payers, |p| !base(p).is_zero()) {
-        sum = sum.try_add(base(&p))?;
+        sum = sum.checked_add(base(&p).get()).ok_or(MathError::Overflow)?;
     }
     let ratio = i128::from(ratio.0);
     let whole = ratio.saturating_add(Ppb::ONE.0.into()); // two i64 fit i128
-    wide::mul_div(sum.get(), ratio, whole, Rounding::Down).map(Amount::new)
+    wide::mul_div(sum, ratio, whole, Rounding::Down).map(Amount::new)
 }
 
 impl LossAllocation for Severity {
