@@ -110,6 +110,39 @@ impl Weight {
     }
 }
 
+/// A quotient as a number that sorts fast: 13 bits of exponent, 51 of mantissa. Two keys that are three or more apart are in the order
+/// of the exact quotients; nearer ones say nothing, and the exact comparison decides. A divisor of zero is the greatest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Key(u64);
+
+impl Key {
+    pub(crate) fn quotient(above: Weight, below: Weight) -> Self {
+        if below.mantissa == 0 {
+            return Self(u64::MAX);
+        }
+        if above.mantissa == 0 {
+            return Self(0);
+        }
+        // 64 leading bits of each: wrong by less than one part in 2^60, where a key's unit is at least one in 2^52
+        let q = ((above.mantissa >> 64) << 63).checked_div(below.mantissa >> 64).unwrap_or(0); // in 2^62 to 2^64
+        let q = u64::try_from(q).unwrap_or(u64::MAX);
+        let shift = q.leading_zeros(); // 0 or 1
+        let down = i32::try_from(shift).unwrap_or(0);
+        let exponent = above.exponent.wrapping_sub(below.exponent).wrapping_sub(down).wrapping_add(4_096);
+        match u64::try_from(exponent) {
+            Err(_) => Self(1), // all that are as small are one
+            Ok(0) => Self(1),
+            Ok(e) if e >= 8_191 => Self(8_191 << 51),
+            Ok(e) => Self((e << 51) | ((q << shift << 1) >> 13)),
+        }
+    }
+
+    /// The order of the exact quotients where the keys tell it.
+    pub(crate) fn compare(self, other: Self) -> Option<Ordering> {
+        (self.0.abs_diff(other.0) > 2).then(|| self.0.cmp(&other.0))
+    }
+}
+
 impl Ord for Weight {
     fn cmp(&self, other: &Self) -> Ordering {
         Scaled::product(1, *self).cmp(&Scaled::product(1, *other))
@@ -277,6 +310,17 @@ mod tests {
             let whole = big(factor) * BigUint::from(c);
             let up = (&whole + (BigUint::from(1_u32) << 1_000_usize) - 1_u32) >> 1_000_usize;
             prop_assert_eq!(BigUint::from(factor.times_up(Weight::of(c), cap)), up.min(BigUint::from(cap)));
+        }
+
+        #[test]
+        fn keys_that_are_apart_are_in_order(a in any_width(), x in any_width(), b in any_width(), y in any_width(), near: bool, up in 0_u32..40) {
+            let b = if near { a.saturating_add(b >> 90).max(1) } else { b };
+            let y = if near { x } else { y };
+            let big_power = Weight::of(2).power(up * 200); // some past the range of keys
+            let w = |n| Weight::of(n).times(big_power);
+            let found = Key::quotient(w(a), Weight::of(x)).compare(Key::quotient(w(b), Weight::of(y)));
+            let exact = (BigUint::from(a) * BigUint::from(y)).cmp(&(BigUint::from(b) * BigUint::from(x)));
+            prop_assert!(found.is_none_or(|f| f == exact), "{:?} is not {:?}", found, exact);
         }
 
         #[test]
