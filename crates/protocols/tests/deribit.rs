@@ -158,7 +158,7 @@ fn what_the_venue_would_not_accept() {
     };
     check("maintenance = '0.02'\ninitial = '0.01'\nper_unit = '0'", "initial", "maintenance <= initial");
     check("maintenance = '1'\ninitial = '1'\nper_unit = '0'", "maintenance", "maintenance < \"1\"");
-    check("maintenance = '0.01'\ninitial = '0.02'\nper_unit = '-0.1'", "per_unit", "0 <= per_unit");
+    check("maintenance = '0.01'\ninitial = '0.02'\nper_unit = '-0.1'", "per_unit", "<= per_unit <= \"1\"");
     check("maintenance = '0.01'\ninitial = '0.02'\nper_unit = '0'\nunit = '0'", "unit", "at least one lot");
     check("maintenance = '0.01'\ninitial = '0.02'\nper_unit = '0'\nunit = '0.0001'", "unit", "0.001");
 }
