@@ -134,6 +134,30 @@ pub enum Step {
         /// How much.
         amount: Amount,
     },
+    /// Debt that a pool of depositors pays off, for collateral that is theirs.
+    Offset {
+        /// Which pool.
+        pool: PoolId,
+        /// What it gets.
+        asset: AssetId,
+        /// How much of it.
+        amount: Amount,
+        /// In what the debt is.
+        debt: AssetId,
+        /// How much of it, in scaled units.
+        scaled: Scaled,
+    },
+    /// Debt and collateral that the other borrowers of the pool that lent take over, each in proportion to its own collateral.
+    Redistribute {
+        /// What they get.
+        asset: AssetId,
+        /// How much of it.
+        amount: Amount,
+        /// In what the debt is.
+        debt: AssetId,
+        /// How much of it, in scaled units.
+        scaled: Scaled,
+    },
 }
 
 /// What to do now, and when to ask again if the account is still below.

@@ -65,6 +65,8 @@ presets! {
     "euler-v2" Lending "Euler v2 (Euler Vault Kit), a vault of USDC against ETH";
     "gmx-v2" Perpetual "GMX v2, contracts of March 2026";
     "hyperliquid" Perpetual "Hyperliquid perpetuals, documentation of November 2026";
+    "liquity-v1" Lending "Liquity v1, LUSD against ETH (liquity/dev@39f1f7f8)";
+    "liquity-v2" Lending "Liquity v2, the WETH branch of BOLD (liquity/bold@405f9122)";
     "maker" Lending "Maker Liquidations 2.0 (makerdao/dss@fa4f663)";
     "morpho-blue" Lending "Morpho Blue, a market of USDC against ETH at 86 %";
     "okx" Perpetual "OKX USDT-margined swaps, tiers of April 2021";

@@ -148,7 +148,7 @@ pub enum Body {
         group: GroupId,
         /// Which pool.
         pool: PoolId,
-        /// How many shares.
+        /// How many shares; of a pool that pays debts off, how many atoms at most of what is left of the deposit.
         shares: u128,
     },
     /// Request: borrow from a pool against the group's collateral.

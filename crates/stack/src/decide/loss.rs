@@ -281,7 +281,7 @@ impl RiskStack {
                     amount
                 }
                 Measure::WriteDown { pool, amount } => match self.pool(pool).map(|(_, t)| &t.kind) {
-                    Some(PoolKind::Lending { asset }) if *asset == need.asset => amount,
+                    Some(PoolKind::Lending { asset, .. }) if *asset == need.asset => amount,
                     Some(PoolKind::Trading { market, .. }) if self.settles(*market, need.asset) => amount,
                     _ => {
                         return Err(StepError::Contract(
@@ -482,7 +482,8 @@ impl RiskStack {
 
     /// The pool that lends an asset.
     pub(crate) fn lender(&self, asset: AssetId) -> Option<PoolId> {
-        let lends = |p: &&crate::PoolTerms| matches!(p.kind, PoolKind::Lending { asset: a } if a == asset);
+        let lends =
+            |p: &&crate::PoolTerms| matches!(p.kind, PoolKind::Lending { asset: a, .. } if a == asset);
         self.parts.pools.iter().find(lends).map(|p| p.id)
     }
 

@@ -8,6 +8,7 @@ mod keepers;
 mod lending;
 mod liquidation;
 mod loss;
+mod offset;
 mod pool_gain;
 mod reports;
 mod requests;

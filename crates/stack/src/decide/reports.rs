@@ -223,7 +223,7 @@ impl RiskStack {
                 },
                 AccrualSubject::Pool(pool) => {
                     let Some((_, terms)) = self.pool(pool) else { continue };
-                    let PoolKind::Lending { asset } = terms.kind else { continue };
+                    let PoolKind::Lending { asset, .. } = terms.kind else { continue };
                     let Some(view) = draft.asset(asset) else { continue };
                     let lent = draft.holding(Holder::Pool(pool), Item::Debt(asset)).units;
                     Subject::Lending(LendingView {

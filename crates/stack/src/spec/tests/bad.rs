@@ -236,7 +236,7 @@ fn margin_and_liquidation() {
         "liquidation.tiers[3].strategy.below",
         &["\"initial\"", "backstop or maintenance"],
     );
-    lending("bonus = \"0.05\"", "bonus = \"1.05\"", "liquidation.keeper.bonus", &["\"1.05\""]);
+    lending("bonus = \"0.05\"", "bonus = \"1.05\"", "liquidation.keeper.keeper.bonus", &["\"1.05\""]);
 }
 
 #[test]
