@@ -423,9 +423,6 @@ impl RiskStack {
             let market = self.market_of(draw.asset, None);
             let cause = LossCause::Default { layer: draw.layer };
             self.insure(draft, draw.asset, Amount::new(missing), (cause, draw.of), market)?;
-            if market.is_none() {
-                self.allocate_or_carry(draft, draw.asset)?;
-            }
         }
         Ok((over > 0).then_some(Alarm::UnknownDraw { draw: id }))
     }
