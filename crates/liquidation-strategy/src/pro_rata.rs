@@ -3,6 +3,7 @@
 use crate::allocation::{close_out, collect, deficit};
 use crate::apportion::{Claim, apportion};
 use crate::socialise::untouched;
+use crate::weight::Weight;
 use crate::{Cause, LiquidationError, LossAllocation, Measure, Need, Payer, Payers, Settlement};
 use alloc::vec::Vec;
 use cofferdam_core::{Amount, At, MathError, Memory};
@@ -44,7 +45,7 @@ fn share(
 ) -> Result<(Vec<u128>, u128), MathError> {
     let claim = |p: &Payer| {
         let (weight, cap) = base(p);
-        Claim { weight, cap, rank: p.group.0 }
+        Claim { weight: Weight::of(weight), cap, rank: p.group.0 }
     };
     let claims: Vec<Claim> = payers.iter().map(claim).collect();
     let units = apportion(total, &claims)?;

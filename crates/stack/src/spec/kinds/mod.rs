@@ -11,6 +11,7 @@ mod offset;
 mod pools;
 mod prices;
 mod scenario;
+mod shares;
 mod traits;
 
 pub use traits::{
