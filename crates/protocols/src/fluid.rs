@@ -4,7 +4,8 @@
 //! Source: Instadapp/fluid-contracts-public@a9949b4, contracts/protocols/vault (liquidate and admin modules).
 
 use cofferdam_core::{
-    Amount, AssetId, AssetView, Case, Instrument, Level, MathError, Memory, PoolId, Ppb, Rounding, wide,
+    Amount, AssetId, AssetView, Case, Instrument, Level, MathError, Memory, Millis, PoolId, Ppb, Rounding,
+    wide,
 };
 use cofferdam_liquidation_strategy::{
     Bid, LiquidationError, LiquidationStrategy, Owing, Plan, Refusal, RepayOffer, Seizure, convert,
@@ -135,7 +136,8 @@ impl LiquidationStrategy for LevelDown {
             return Ok(Err(Refusal::TooLittle { min: most }));
         }
         if seized.get().unsigned_abs() > case.allowed.allowed(case.at.time) {
-            return Ok(Err(Refusal::TooMuch { max: 0 }));
+            let next = case.at.time.try_add(Millis(1))?;
+            return Ok(Err(Refusal::NotBefore { time: case.allowed.not_before.max(next) }));
         }
         if bid.at_least.is_some_and(|least| seized.get() < least) {
             return Ok(Err(Refusal::BelowAsk { offered: seized.get() }));
