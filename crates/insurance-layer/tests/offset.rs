@@ -139,7 +139,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 }
 
 proptest! {
-    /// INV-25, INV-40: what is left and gained, over deposits, departures, partial offsets and ones that use the pool up.
+    /// INV-5: what is left and gained, rounded down by a bounded amount that stays with the pool, over deposits, departures, partial offsets and ones that use the pool up.
     #[test]
     fn depositors_have_what_a_visit_to_each_would_give_and_no_more(events in events()) {
         prop_assert_eq!(check(&events, Books::real), Ok(()));

@@ -33,6 +33,9 @@ pub struct Bid {
     pub limit: Option<Ticks>,
     /// The auction bid into, if any.
     pub auction: Option<AuctionId>,
+    /// Debt per collateral, by value, that the account is taken down to and no further: a bid for many accounts reaches each that is
+    /// above. `None` for as far as the strategy goes.
+    pub level: Option<Ppb>,
 }
 
 impl Bid {
@@ -45,6 +48,7 @@ impl Bid {
         at_most: None,
         limit: None,
         auction: None,
+        level: None,
     };
 }
 

@@ -63,6 +63,7 @@ presets! {
     "drift-v2" Perpetual "Drift v2, program of April 2026";
     "dydx-v4" Perpetual "dYdX v4, v4-chain at 84d4664b (March 2026)";
     "euler-v2" Lending "Euler v2 (Euler Vault Kit), a vault of USDC against ETH";
+    "fluid" Lending "Fluid, a vault of USDC against ETH (Instadapp/fluid-contracts-public@a9949b4)";
     "gmx-v2" Perpetual "GMX v2, contracts of March 2026";
     "hyperliquid" Perpetual "Hyperliquid perpetuals, documentation of November 2026";
     "liquity-v1" Lending "Liquity v1, LUSD against ETH (liquity/dev@39f1f7f8)";

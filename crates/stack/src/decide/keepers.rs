@@ -167,7 +167,13 @@ impl RiskStack {
         self.observe(draft, &Observation::Done(action))
     }
 
-    fn keep(&self, draft: &mut Draft<'_>, keeper: GroupId, group: GroupId, plan: Plan) -> Step<()> {
+    pub(super) fn keep(
+        &self,
+        draft: &mut Draft<'_>,
+        keeper: GroupId,
+        group: GroupId,
+        plan: Plan,
+    ) -> Step<()> {
         for step in plan.steps {
             match step {
                 Move::Move(postings) => {

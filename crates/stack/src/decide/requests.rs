@@ -52,6 +52,9 @@ impl RiskStack {
             Body::Bid { keeper, group, debt, repay, collateral, at_least } => {
                 self.bid(draft, keeper, group, (debt, repay), (collateral, at_least))
             }
+            Body::BidAcross { keeper, debt, repay, collateral, at_least } => {
+                self.bid_across(draft, keeper, (debt, repay), (collateral, at_least))
+            }
             _ => Ok(()),
         }
     }
