@@ -1,6 +1,6 @@
 //! A pool that takes the other side at the oracle's price, moved by the average of the skew before and after over a scale.
 //!
-//! Source: `AsyncOrder.calculateFillPrice` and `calculateTakerMakerFee`, markets/perps-market/contracts/storage/AsyncOrder.sol. The skew is
+//! Source: `AsyncOrder.calculateFillPrice` and the order fee beside it, markets/perps-market/contracts/storage/AsyncOrder.sol. The skew is
 //! longs less shorts of all traders: the pool's own position, turned round.
 
 use cofferdam_core::{
