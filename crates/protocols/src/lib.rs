@@ -33,5 +33,6 @@ pub mod fluid;
 pub mod gmx_v2;
 pub mod morpho_blue;
 mod preset;
+pub mod synthetix_v3;
 
 pub use preset::{Preset, World, preset, presets};

@@ -71,6 +71,7 @@ presets! {
     "maker" Lending "Maker Liquidations 2.0 (makerdao/dss@fa4f663)";
     "morpho-blue" Lending "Morpho Blue, a market of USDC against ETH at 86 %";
     "okx" Perpetual "OKX USDT-margined swaps, tiers of April 2021";
+    "synthetix-v3" Perpetual "Synthetix v3 perpetuals, contracts of June 2025";
 }
 
 /// The preset of this name.
