@@ -107,7 +107,7 @@ impl Severity {
             }
             SeverityRule::Anarchy { ratio } => {
                 let accepted = "1 to 1000000000000 parts per billion";
-                accept((1..=1_000_000_000_000).contains(&ratio.0), "ratio", ratio.0.into(), accepted)?;
+                accept((1..=1_000_000_000_000).contains(&ratio.0), "anarchy", ratio.0.into(), accepted)?;
             }
         }
         Ok(Self { rule, within })

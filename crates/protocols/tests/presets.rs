@@ -92,7 +92,7 @@ fn names_a_test(entry: &str, preset: &str) -> bool {
     let own = crates.join("protocols/tests").join(preset.replace('-', "_"));
     entry.split('`').skip(1).step_by(2).any(|quoted| {
         let (text, name) = match quoted.split_once("::") {
-            None | Some(("protocols", _)) => (sources(&own), quoted.trim_start_matches("protocols::")),
+            None => (sources(&own), quoted),
             Some((of, name)) => {
                 let folder = crates.join(of);
                 (sources(&folder.join("tests")) + &sources(&folder.join("src")), name)

@@ -185,6 +185,10 @@ impl AllocationSpec for SeveritySpec {
             RuleName::Anarchy(r) => SeverityRule::Anarchy { ratio: r.0 },
         };
         let within = self.within.build(&ctx.at("within"))?;
-        Ok(Box::new(ctx.check(self, Severity::new(rule, within))?))
+        let built = Severity::new(rule, within);
+        Ok(Box::new(match &self.rule {
+            RuleName::BackOff(b) => ctx.at("rule").at("back_off").check(b, built)?,
+            _ => ctx.check(self, built)?,
+        }))
     }
 }
