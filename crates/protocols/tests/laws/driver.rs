@@ -253,6 +253,23 @@ impl Observer for Watch<'_> {
                         self.note(18, format!("{lots} of {order:?}: the line was {was:?} and is {is:?}"));
                     }
                 }
+                // the prices of this step are those of the last: only what another's liquidation gave them moves their health
+                Fact::Post { reason: Reason::Redistribution, postings } => {
+                    let given = postings.iter().filter(|p| p.units > 0).map(|p| p.holder);
+                    let others: BTreeSet<GroupId> =
+                        given.filter_map(|h| if let Holder::Group(g) = h { Some(g) } else { None }).collect();
+                    for g in others {
+                        let (was, is) = (slack(self.stack, &self.before, g), slack(self.stack, after, g));
+                        if was != is {
+                            self.note(
+                                12,
+                                format!(
+                                    "another's liquidation moved the slack of {g} from {was:?} to {is:?}"
+                                ),
+                            );
+                        }
+                    }
+                }
                 Fact::Post { reason: Reason::BadDebt, postings } => {
                     for group in postings.iter().filter_map(|p: &Posting| match p.holder {
                         Holder::Group(g) => Some(g),
