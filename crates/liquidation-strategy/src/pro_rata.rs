@@ -13,7 +13,8 @@ use cofferdam_core::{Amount, At, MathError, Memory};
 ///
 /// Whole units by Adams' divisor method (Balinski and Young, 1982): nobody pays more than its share rounded up (INV-27), a
 /// larger need never lets anyone pay less, and among those whose room is their whole gain, who gained more keeps at
-/// least as much (INV-28). Ties by larger base, then by group (INV-46).
+/// least as much (INV-28). What is rounded up for small payers a large one pays less, by less than a unit for each of
+/// the others: Adams' method keeps to the share rounded up, not to the share rounded down. Ties by larger base, then by group (INV-46).
 ///
 /// ```
 /// use cofferdam_core::{Amount, AssetId, At, GroupId, Lots, MapMemory, MarketId, Quanta, Slot};

@@ -414,5 +414,23 @@ proptest! {
             let gain = gains[group as usize - 1];
             prop_assert!((x - 1) * total < need * gain, "{x} of {gain}: more than the share rounded up");
         }
+        // and the roundings of all others at most come off one winner's share
+        let all = haircuts(&allocate(&ProRataAllocation, &deficit(need), &payers));
+        for (group, gain) in (1..).zip(&gains) {
+            let x = all.iter().find(|h| h.0 == group).map_or(0, |h| h.1);
+            let others = gains.len() as i128 - 1;
+            prop_assert!((x + others) * total >= need * gain, "{x} of {gain}: less by more than a unit of each other");
+        }
     }
+}
+
+/// A large winner pays more than a unit less than its share where many small ones pay theirs rounded up.
+#[test]
+fn pro_rata_takes_its_roundings_off_the_largest() {
+    let payers: Vec<Payer> = (1..=10)
+        .map(|i| if i == 10 { payer(i, -1, 910, 910, 1, 1, -1) } else { payer(i, -1, 10, 10, 1, 1, -1) })
+        .collect();
+    // 1 % of 1,000: the share of each small one is 0.1, of the large one 9.1
+    let paid = haircuts(&allocate(&ProRataAllocation, &deficit(10), &payers));
+    assert_eq!((paid.len(), paid.iter().find(|p| p.0 == 10).map(|p| p.1)), (10, Some(1)));
 }

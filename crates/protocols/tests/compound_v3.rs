@@ -245,6 +245,27 @@ fn reserves_go_below_zero_and_no_further() {
     scene.check();
 }
 
+/// INV-26, declared as broken: reserves that sold all they had and still owe are the suppliers' loss.
+#[test]
+fn inv26_what_the_reserves_cannot_pay_suppliers_do() {
+    let mut scene = Scene::new(&preset("compound-v3").unwrap().config().unwrap());
+    let (supplier, short, buyer, reserves) = (1, 2, 3, 800);
+    let _ = scene.quote("ETH", "2000");
+    let _ = scene.deposit(supplier, "USDC", "1000000");
+    assert_eq!(scene.supply(supplier, "usdc-pool", "USDC", "1000000"), Answer::Done);
+    let _ = scene.deposit(buyer, "USDC", "30000");
+    let _ = scene.deposit(short, "ETH", "10");
+    assert_eq!(scene.borrow(short, "usdc-pool", "USDC", "16500"), Answer::Done);
+    let _ = scene.quote("ETH", "1800");
+    assert_eq!(scene.balance(reserves, "USDC"), "-17100");
+    let _ = scene.quote("ETH", "1200");
+    assert_eq!(scene.bid(buyer, reserves, ("USDC", "11700"), ("ETH", "10")), Answer::Done);
+    assert_eq!((scene.balance(reserves, "ETH"), scene.balance(reserves, "USDC")), ("0".into(), "0".into()));
+    assert_eq!(scene.deficit("USDC"), "0");
+    assert_eq!((scene.posted(Reason::BadDebt), scene.posted(Reason::WriteDown)), (1, 1));
+    scene.check();
+}
+
 #[test]
 fn parameters_outside_the_venues_are_refused_by_its_rule() {
     let check = |from: &str, to: &str, place: &str, rule: &str| {

@@ -166,6 +166,10 @@ pub enum Reason {
     Auction,
     /// Every lot of a market bore its share of a loss, as funding.
     Socialisation,
+    /// A pool of depositors paid a debt off and got collateral.
+    Offset,
+    /// Other borrowers took over a debt with its collateral.
+    Redistribution,
 }
 
 /// An order that left and is not answered yet.

@@ -103,6 +103,7 @@ impl RiskStack {
                     auction,
                     next_auction,
                     what_if: &what_if,
+                    totals: &|pool, collateral| self.totals(d, pool, collateral),
                 };
                 self.parts.liquidation.plan(&case, bid, m)
             })?
@@ -179,6 +180,16 @@ impl RiskStack {
                     self.deleverage(draft, group, market, lots, price)?
                 }
                 Move::Loss { holder, asset, amount } => self.write_off(draft, holder, asset, amount)?,
+                Move::Offset { pool, asset, amount, debt, scaled } => {
+                    let value = self.worth(draft, asset, amount)?;
+                    self.offset(draft, group, pool, (asset, amount), (debt, scaled))?;
+                    self.forced(draft, value)?;
+                }
+                Move::Redistribute { asset, amount, debt, scaled } => {
+                    let value = self.worth(draft, asset, amount)?;
+                    self.redistribute(draft, group, (asset, amount), (debt, scaled))?;
+                    self.forced(draft, value)?;
+                }
             }
         }
         match again {

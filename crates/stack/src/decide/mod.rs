@@ -1,6 +1,7 @@
 //! `decide`: pure. From a state and an input (or an entry of the work queue) to facts and effects. The same inputs give the
 //! same facts on every machine.
 
+mod across;
 mod auctions;
 mod clearing;
 mod exchange;
@@ -8,6 +9,7 @@ mod keepers;
 mod lending;
 mod liquidation;
 mod loss;
+mod offset;
 mod pool_gain;
 mod reports;
 mod requests;

@@ -7,6 +7,7 @@ mod breakers;
 mod insurance;
 mod liquidation;
 mod margin;
+mod offset;
 mod pools;
 mod prices;
 mod scenario;

@@ -236,7 +236,7 @@ fn margin_and_liquidation() {
         "liquidation.tiers[3].strategy.below",
         &["\"initial\"", "backstop or maintenance"],
     );
-    lending("bonus = \"0.05\"", "bonus = \"1.05\"", "liquidation.keeper.bonus", &["\"1.05\""]);
+    lending("bonus = \"0.05\"", "bonus = \"1.05\"", "liquidation.keeper.keeper.bonus", &["\"1.05\""]);
 }
 
 #[test]
@@ -359,6 +359,7 @@ fn who_pays() {
     perpetual("least = \"0.1\"", "least = \"0.6\"", &at(10, ".rule.back_off.least"), &["at most the first"]);
     perpetual("anarchy = \"1.5\"", "anarchy = \"0\"", &at(11, ".rule.anarchy"), &["0"]);
     // a threshold of leverage where something settles in another asset than the numeraire
-    let usdt = "name = \"BTC-PERP\"\nsettlement = \"USDT\"";
-    perpetual(usdt, &usdt.replace("USDT", "ETH"), &at(7, ".weight"), &["\"BTC-PERP\" settles in \"ETH\""]);
+    let (before, after) = PERPETUAL.rsplit_once("settlement = \"USDT\"").unwrap();
+    let coin = format!("{before}settlement = \"ETH\"{after}");
+    check(&coin, &at(7, ".weight"), &["settles in \"ETH\""]);
 }
