@@ -109,6 +109,12 @@ pub(crate) struct RunArgs {
 pub(crate) struct AdlStudyArgs {
     /// A study: its folder, or its file.
     pub(crate) path: PathBuf,
+    /// A table of users on whom policies are compared, instead of the one that the study names.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) users: Option<PathBuf>,
+    /// Compare policies on the drawn book only.
+    #[arg(long, conflicts_with = "users")]
+    pub(crate) no_users: bool,
     /// Where the report and the summary are written.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,

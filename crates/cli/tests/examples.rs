@@ -27,7 +27,7 @@ fn questions() {
 
 #[test]
 fn the_study_of_october() {
-    let (code, text, err) = run(&["adl", "study", "examples/adl-october-2025"], "");
+    let (code, text, err) = run(&["adl", "study", "examples/adl-october-2025", "--no-users"], "");
     assert_eq!((code, err.as_str()), (0, ""));
     insta::assert_snapshot!("adl-study", text);
 }

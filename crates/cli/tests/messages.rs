@@ -115,7 +115,14 @@ fn scenarios() {
 
 #[test]
 fn studies() {
-    check(&["adl", "study", "examples/adl-october-2025"], "", 0, "");
+    let users = "examples/eth-january-2021/scenario.toml";
+    check(
+        &["adl", "study", "examples/adl-october-2025", "--users", "nowhere"],
+        "",
+        2,
+        "nowhere: No such file",
+    );
+    check(&["adl", "study", "examples/adl-october-2025", "--users", users], "", 2, "scenario.toml: ");
     check(&["adl", "study", "nowhere"], "", 2, "nowhere: No such file or directory");
     check(&["adl", "study", "examples/eth-january-2021/scenario.toml"], "", 2, "scenario.toml: line ");
     check(
