@@ -47,7 +47,7 @@ type Measure = (&'static str, fn(&AdlCase, &AdlPolicy) -> f64, fn(f64) -> String
 /// For each measure a dot where only the reached are in the book, on a line over all numbers of unreached winners.
 fn charts(book: &AdlBook, form: &str, of: fn(&AdlCase) -> &Vec<AdlPolicy>) -> String {
     let measures: [Measure; 4] = [
-        ("largest haircut, part of a gain, cut at all of it", |_, p| p.largest_haircut.min(1.0), share),
+        ("largest haircut, 100 % at most", |_, p| p.largest_haircut.min(1.0), share),
         ("paid by the top 1 % by gain", |_, p| p.by_largest, share),
         ("paid by the most levered tenth", |_, p| p.by_levered, share),
         ("next deficit over the one if nobody paid", |c, p| p.next_deficit / c.next_deficit, |x| fixed(x, 2)),
