@@ -166,6 +166,8 @@ pub enum Reason {
     Auction,
     /// Every lot of a market bore its share of a loss, as funding.
     Socialisation,
+    /// Somebody traded with an account's price bands.
+    Exchange,
 }
 
 /// An order that left and is not answered yet.

@@ -240,6 +240,21 @@ pub enum Body {
     /// Report: what instruments would be worth in every scenario, as computed outside. All of it is recorded or nothing: a margin
     /// that reads one instrument's old list beside another's new one would be wrong.
     Scenarios(Vec<MarketScenarios>),
+    /// Request: an exchange with an account's price bands, in either direction, at the price that they make.
+    Exchange {
+        /// Who trades.
+        trader: GroupId,
+        /// With whose bands.
+        group: GroupId,
+        /// What the trader gives.
+        give: AssetId,
+        /// How much of it, at most: bands that have no more to give take no more.
+        amount: Amount,
+        /// What it wants.
+        want: AssetId,
+        /// The least of it that the trader accepts.
+        at_least: Amount,
+    },
 }
 
 /// Scenario values of one market: at least one and at most [`cofferdam_core::SCENARIOS_MAX`], each with low <= high.

@@ -181,6 +181,7 @@ impl RiskStack {
             Posting::transfer(Holder::Pool(pool), Holder::Outside, Item::Asset(asset), amount.get()).into();
         p.extend(Posting::transfer(Holder::Pool(pool), Holder::Group(group), Item::Debt(asset), scaled));
         draft.post(Reason::Borrow, p)?;
+        self.place(draft, group, ActionKind::Borrow)?;
         self.require_health(draft, group, Level::Initial)?;
         self.observe(draft, &Observation::Done(action))
     }
@@ -218,6 +219,7 @@ impl RiskStack {
             Posting::transfer(Holder::Group(group), Holder::Pool(pool), Item::Asset(asset), paid).into();
         p.extend(Posting::transfer(Holder::Group(group), Holder::Pool(pool), Item::Debt(asset), credited));
         draft.post(Reason::Repay, p)?;
+        self.place(draft, group, ActionKind::Repay)?;
         self.observe(draft, &Observation::Done(Action::Repay { group, asset, amount: Amount::new(paid) }))
     }
 }

@@ -2,6 +2,7 @@
 //! same facts on every machine.
 
 mod auctions;
+mod bands;
 mod clearing;
 mod exchange;
 mod keepers;
