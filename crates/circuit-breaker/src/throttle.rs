@@ -47,6 +47,9 @@ pub struct LiquidationThrottleParams {
 /// The budget left is converted to lots (or atoms) in proportion to the action's own notional and rounded down, so the
 /// budget is kept. Where a single lot is dearer than the whole budget, one lot passes per window: a pace, not a refusal for
 /// good. What was closed without asking (a report) counts too.
+///
+/// It has tripped when the budget is used up: when not one more lot (or atom) of the kind just closed fits into it. Lots do not
+/// divide a budget evenly, so a close that was cut to the budget leaves a rest smaller than a lot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LiquidationThrottle {
     params: LiquidationThrottleParams,
@@ -99,13 +102,18 @@ impl LiquidationThrottle {
         mul_div_unsigned(left, size, value, false).unwrap_or(u128::MAX).max(1)
     }
 
+    // What the smallest step uses: one lot or atom, or all of the budget where that is dearer. At least one where `value` is.
+    fn smallest(&self, value: u128, size: u128) -> u128 {
+        value.div_ceil(size.max(1)).min(self.budget())
+    }
+
     // Reports may have used more than the budget: then nothing of it is left. The verdict is the earliest time at which something fits, and how much does then.
     fn verdict(&self, now: Millis, action: &Action, value: u128, used: &Used) -> Result<Verdict, MathError> {
         let (budget, size) = (self.budget(), action.size());
         if value == 0 || size == 0 {
             return Ok(Verdict::ALLOW);
         }
-        let one = value.div_ceil(size).min(budget); // what the smallest step uses
+        let one = self.smallest(value, size);
         let cell = cell_of(now, self.params.window);
         let mut gone = used.total(cell)?;
         let mut not_before = Millis::ZERO;
@@ -141,7 +149,8 @@ impl CircuitBreaker for LiquidationThrottle {
         *slot = slot.checked_add(value).ok_or(MathError::Overflow)?;
         let after = before.checked_add(value).ok_or(MathError::Overflow)?;
         memory.set(scope, &used)?;
-        Ok(before < self.budget() && after >= self.budget())
+        let used_up = |gone: u128| self.budget().saturating_sub(gone) < self.smallest(value, action.size());
+        Ok(!used_up(before) && used_up(after))
     }
 }
 

@@ -125,6 +125,20 @@ fn liquidation_throttle() {
             (1_000, Ask(liquidate(10, 1_000), 10, 0)),
         ],
     );
+    // lots of 300 do not divide 1,000: three of them use it up, and it trips once per window
+    check(
+        &throttle,
+        &[
+            (0, Ask(liquidate(10, 3_000), 3, 0)),
+            (0, See(done(2, 600), false)),
+            (10, Ask(liquidate(10, 3_000), 1, 0)),
+            (10, See(done(1, 300), true)),
+            (20, Ask(liquidate(10, 3_000), 0, 900)),
+            (30, See(done(1, 300), false)), // a report, after it tripped
+            (900, Ask(liquidate(10, 3_000), 3, 0)),
+            (900, See(done(3, 900), true)),
+        ],
+    );
 }
 
 #[test]

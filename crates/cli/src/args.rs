@@ -79,6 +79,8 @@ pub(crate) enum InsuranceCommand {
 pub(crate) enum AdlCommand {
     /// Allocate a need over payers.
     Allocate(RoomArgs),
+    /// Recompute the published figures of a night, and say what is wrong with them.
+    Study(AdlStudyArgs),
 }
 
 /// Arguments of `run`.
@@ -100,6 +102,16 @@ pub(crate) struct RunArgs {
     /// How many threads work at once; the answer does not depend on it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_024))]
     pub(crate) jobs: Option<u32>,
+}
+
+/// Arguments of `adl study`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AdlStudyArgs {
+    /// A study: its folder, or its file.
+    pub(crate) path: PathBuf,
+    /// Where the report and the summary are written.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// Arguments of `replay`.

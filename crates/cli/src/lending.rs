@@ -2,7 +2,7 @@
 
 use cofferdam_core::Decimal;
 use cofferdam_market_sim::lending::{LendingOutcome, LendingScenario, LendingVariant, run_lending, variants};
-use cofferdam_market_sim::study::{Progress, Study, StudyError, spread};
+use cofferdam_market_sim::study::{Progress, Study, StudyError, by_name, spread};
 use cofferdam_stack::StackConfig;
 use serde_json::{Map, Value, json};
 
@@ -37,7 +37,8 @@ pub(crate) fn run(study: &Study, progress: &dyn Progress) -> Result<Option<Vec<L
     Ok(Some(all.into_iter().map(|v| (v, outcomes.by_ref().take(seeds.len()).collect())).collect()))
 }
 
-/// The part of `summary.json`: the median over seeds of every measure, and p5 and p95 beside it.
+/// The part of `summary.json`: every figure is that of one seed, the median by bad debt, so that they add up; beside it p5 and p95
+/// over all seeds.
 pub(crate) fn summary(lent: &[Lent]) -> Value {
     lent.iter()
         .map(|(v, of_seeds)| {
@@ -46,10 +47,9 @@ pub(crate) fn summary(lent: &[Lent]) -> Value {
             entry.insert("what".into(), v.what.into());
             entry.insert("seeds".into(), of_seeds.len().into());
             for (name, print, of) in MEASURES {
-                let [median, p5, p95] =
-                    spread(of_seeds.iter().map(of).collect()).unwrap_or_default().map(print);
-                entry.insert(name.into(), median);
-                entry.insert(format!("{name}_range"), json!([p5, p95]));
+                let [_, p5, p95] = spread(of_seeds.iter().map(of).collect()).unwrap_or_default();
+                entry.insert(name.into(), print(of_seeds.get(shown(of_seeds)).map(of).unwrap_or_default()));
+                entry.insert(format!("{name}_range"), json!([print(p5), print(p95)]));
             }
             let hashes: Vec<&str> = of_seeds.iter().map(|o| o.state_hash.as_str()).collect();
             entry.insert("state_hashes".into(), hashes.into());
@@ -58,11 +58,27 @@ pub(crate) fn summary(lent: &[Lent]) -> Value {
         .collect()
 }
 
+/// The place of the outcome whose figures stand for all: the median by bad debt, of equal ones by what was seized.
+pub(crate) fn shown(of_seeds: &[LendingOutcome]) -> usize {
+    let mut order: Vec<usize> = (0..of_seeds.len()).collect();
+    order.sort_by_key(|i| of_seeds.get(*i).map(|o| (o.totals.bad_debt, o.totals.seized_value, *i)));
+    order.get(order.len().div_ceil(2).max(1) - 1).copied().unwrap_or(0)
+}
+
+/// Adds what each breaker of the stack did to a summary's entries.
+pub(crate) fn add_breakers(summary: &mut Value, lent: &[Lent], names: &[String]) {
+    for (entry, (_, of_seeds)) in summary.as_array_mut().into_iter().flatten().zip(lent) {
+        let Some(o) = of_seeds.get(shown(of_seeds)) else { continue };
+        entry["breaker_trips"] = json!(by_name(names, &o.counts.trips));
+        entry["breaker_limits"] = json!(by_name(names, &o.counts.limits));
+    }
+}
+
 /// A measure of a run: its name, how it is written, and where it is found, as a whole number.
 type Measure = (&'static str, fn(i128) -> Value, fn(&LendingOutcome) -> i128);
 
 const MEASURES: [Measure; 13] = [
-    ("liquidations", |n| n.to_string().into(), |o| o.totals.liquidations),
+    ("liquidations", |n| json!(n as u64), |o| o.totals.liquidations),
     ("borrowers_liquidated", |n| json!(n as u64), |o| i128::from(o.borrowers_liquidated)),
     ("repaid_usd", usd, |o| o.totals.repaid),
     ("seized_usd", usd, |o| o.totals.seized_value),
@@ -96,7 +112,7 @@ mod tests {
     use cofferdam_market_sim::lending::LendingTotals;
 
     #[test]
-    fn every_measure_is_a_median_with_its_range() {
+    fn every_measure_is_of_one_seed_with_its_range() {
         let of = |bad_debt: i128, utilisation_max: f64| LendingOutcome {
             totals: LendingTotals { bad_debt, ..LendingTotals::default() },
             utilisation_max,
@@ -109,8 +125,9 @@ mod tests {
             ("seeds", json!(3)),
             ("bad_debt_usd", json!("2.5")),
             ("bad_debt_usd_range", json!(["0.000001", "3"])),
-            ("utilisation_max", json!(0.5)),
+            ("utilisation_max", json!(0.25)),
             ("utilisation_max_range", json!([0.25, 0.75])),
+            ("liquidations", json!(0)),
             ("repaid_usd_range", json!(["0", "0"])),
             ("state_hashes", json!(["2dc6c0", "01", "2625a0"])),
         ] {

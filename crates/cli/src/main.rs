@@ -48,6 +48,7 @@ fn dispatch(command: Command, ui: &Ui) -> Result<ExitCode, CliError> {
         Command::Liquidation(LiquidationCommand::Plan(args)) => commands::liquidation::run(&args, ui),
         Command::Insurance(InsuranceCommand::Waterfall(args)) => commands::insurance::run(&args, ui),
         Command::Adl(AdlCommand::Allocate(args)) => commands::adl::run(&args, ui),
+        Command::Adl(AdlCommand::Study(args)) => commands::adl_study::run(&args, ui),
         Command::Schema(args) => commands::schema::run(&args, ui),
     }
 }

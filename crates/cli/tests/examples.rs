@@ -26,6 +26,13 @@ fn questions() {
 }
 
 #[test]
+fn the_study_of_october() {
+    let (code, text, err) = run(&["adl", "study", "examples/adl-october-2025"], "");
+    assert_eq!((code, err.as_str()), (0, ""));
+    insta::assert_snapshot!("adl-study", text);
+}
+
+#[test]
 fn the_stack_of_the_examples() {
     let (code, text, err) = run(&["check", "docs/cli/stack.toml"], "");
     assert_eq!((code, err.as_str()), (0, ""));

@@ -114,6 +114,19 @@ fn scenarios() {
 }
 
 #[test]
+fn studies() {
+    check(&["adl", "study", "examples/adl-october-2025"], "", 0, "");
+    check(&["adl", "study", "nowhere"], "", 2, "nowhere: No such file or directory");
+    check(&["adl", "study", "examples/eth-january-2021/scenario.toml"], "", 2, "scenario.toml: line ");
+    check(
+        &["adl", "study", "examples/adl-october-2025", "--out", "README.md"],
+        "",
+        2,
+        "README.md: cannot make it",
+    );
+}
+
+#[test]
 fn losses() {
     let ask = |loss: &str, standings: &str, says: &str| {
         let input = format!(r#"{{"loss": {loss}, "standings": {standings}}}"#);

@@ -62,7 +62,7 @@ pub use ratio::{Ppb, RAY, WAD};
 pub use scale::{AssetScale, MarketScale, ScaleError};
 pub use time::{At, Millis};
 pub use view::{
-    AssetView, AuctionView, BalanceView, Case, DebtView, GroupView, MarketView, PositionView, SCENARIOS_MAX,
-    ScenarioPrice, Scenarios, WhatIf, World,
+    AssetView, AuctionView, BalanceView, Case, DebtView, GroupView, MarketView, PoolTotals, PositionView,
+    SCENARIOS_MAX, ScenarioPrice, Scenarios, Totals, WhatIf, World,
 };
 pub use wide::Rounding;

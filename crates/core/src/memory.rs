@@ -30,6 +30,8 @@ pub enum Scope {
     Layer(LayerId),
     /// One deleveraging event.
     Event(EventId),
+    /// A numbered part of one pool's history: what a module keeps of a time that is over and still owes somebody something.
+    PoolPart(PoolId, u64),
 }
 
 /// Which module a record belongs to: the position of the module in the composed stack. A module that contains others gives

@@ -2,7 +2,7 @@
 
 use crate::{
     Amount, AssetId, AssetScale, At, AuctionId, Bands, FundingIndex, GroupId, Health, Index, Lots, MarketId,
-    MarketScale, MathError, Posting, Ppb, PriceView, Quanta, Scaled, Ticks, Verdict,
+    MarketScale, MathError, PoolId, Posting, Ppb, PriceView, Quanta, Scaled, Ticks, Verdict,
 };
 use alloc::vec::Vec;
 use core::fmt;
@@ -159,6 +159,20 @@ pub trait World {
 /// What a group's health would be after postings.
 pub type WhatIf<'a> = dyn Fn(&[Posting]) -> Result<Health, MathError> + 'a;
 
+/// What a pool and its borrowers have together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PoolTotals {
+    /// What the pool has to lend or to pay debts with, in atoms of its asset.
+    pub cash: Amount,
+    /// What all groups owe it, rounded up, in atoms of its asset.
+    pub owed: Amount,
+    /// What those groups have of the collateral asked about, in its atoms; balances below zero count as nothing.
+    pub backing: Amount,
+}
+
+/// The totals of a pool, with the backing in a collateral. Asked for only where a rule needs them: it visits every borrower.
+pub type Totals<'a> = dyn Fn(PoolId, AssetId) -> Result<PoolTotals, MathError> + 'a;
+
 /// An auction: collateral that was taken out of a group with the debt that it has to raise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuctionView {
@@ -198,6 +212,8 @@ pub struct Case<'a> {
     pub next_auction: AuctionId,
     /// The subject's health after postings.
     pub what_if: &'a WhatIf<'a>,
+    /// What pools and their borrowers have together.
+    pub totals: &'a Totals<'a>,
 }
 
 impl fmt::Debug for Case<'_> {

@@ -26,6 +26,7 @@ mod contribution;
 mod escrowed;
 mod layers;
 mod mutual;
+mod offset;
 mod programme;
 
 pub use book::{CommitmentBook, Drawn};
@@ -38,6 +39,7 @@ pub use contribution::contribution;
 pub use escrowed::EscrowedFund;
 pub use layers::{AggregateStopLoss, Band, ExcessOfLoss, Fund, MarketFund, QuotaBasis, QuotaShare};
 pub use mutual::Mutual;
+pub use offset::{Deposit, OffsetPool, Part, PartSum, SCALES};
 pub use programme::{Entry, Gap, Programme, Response};
 
 /// The version of the provider contract in this crate; a [`Manifest`] states the one its provider speaks.

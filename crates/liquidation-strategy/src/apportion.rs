@@ -6,16 +6,22 @@
 //! and a larger weight keeps at least as much beyond its units as a smaller one. Rounding by running sums or by largest
 //! remainder breaks the second (the Alabama paradox), which is why neither is used.
 
-use alloc::{collections::BinaryHeap, vec::Vec};
-use cofferdam_core::{MathError, wide, wide::U256};
+use crate::weight::{Scaled, Weight};
+use alloc::{collections::BinaryHeap, vec, vec::Vec};
+use cofferdam_core::MathError;
 use core::cmp::{Ordering, Reverse};
 
 /// A weight above zero, the most it may be given, and how it ranks among equals (smaller first).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Claim {
-    pub(crate) weight: u128,
+    pub(crate) weight: Weight,
     pub(crate) cap: u128,
     pub(crate) rank: u32,
+}
+
+/// a / weight of one against b / weight of the other, exactly.
+fn per_weight(a: u128, of: &Claim, b: u128, other: &Claim) -> Ordering {
+    Scaled::product(a, other.weight).cmp(&Scaled::product(b, of.weight))
 }
 
 /// The smallest units / weight first, ties by larger weight, then by rank.
@@ -28,9 +34,8 @@ struct Next {
 
 impl Ord for Next {
     fn cmp(&self, other: &Self) -> Ordering {
-        U256::product(self.units, other.claim.weight)
-            .cmp(&U256::product(other.units, self.claim.weight))
-            .then(other.claim.weight.cmp(&self.claim.weight))
+        per_weight(self.units, &self.claim, other.units, &other.claim)
+            .then_with(|| other.claim.weight.cmp(&self.claim.weight))
             .then(self.claim.rank.cmp(&other.claim.rank))
             .then(self.index.cmp(&other.index))
     }
@@ -56,10 +61,7 @@ pub(crate) fn apportion(total: u128, claims: &[Claim]) -> Result<Vec<u128>, Math
     if caps <= total {
         return Ok(claims.iter().map(|c| c.cap).collect());
     }
-    // Start below the answer: rounding shares of (total - n) up adds less than n units. The start lies on the method's own
-    // path, so going on one unit at a time, at most n times, gives the same answer as from zero.
-    let n = u128::try_from(claims.len()).map_err(|_| MathError::Overflow)?;
-    let mut units = level(total.saturating_sub(n), claims)?; // saturates to an empty start, on purpose
+    let mut units = start(total, claims)?;
     let mut left = total.checked_sub(sum(units.iter().copied())?).ok_or(MathError::Overflow)?;
     let open =
         |index, units, claim: Claim| (units < claim.cap).then_some(Reverse(Next { index, units, claim }));
@@ -77,29 +79,56 @@ pub(crate) fn apportion(total: u128, claims: &[Claim]) -> Result<Vec<u128>, Math
     Ok(units)
 }
 
-/// Water-filling: min(cap, ceil(rate x weight)) at the exact rate at which the capped shares sum to `total`.
-fn level(total: u128, claims: &[Claim]) -> Result<Vec<u128>, MathError> {
-    let mut order: Vec<&Claim> = claims.iter().collect();
-    // those whose cap is reached first come first: smallest cap / weight
-    order.sort_by(|a, b| U256::product(a.cap, b.weight).cmp(&U256::product(b.cap, a.weight)));
-    let (mut left, mut weight) = (total, sum(claims.iter().map(|c| c.weight))?);
-    for c in order {
-        // left / weight >= cap / own weight: its share is more than it may be given
-        if U256::product(left, c.weight) < U256::product(c.cap, weight) {
-            break;
+/// Units on the method's own path, at most `total` and not much below: going on one unit at a time gives the same answer as from
+/// zero. All units with units / weight below a rate are such a start, whatever the rate; rounding shares of
+/// (total - n) up adds less than n units. The rate is right to one part in 2^126 x n, so it may be a few units too high,
+/// and is then tried again lower.
+fn start(total: u128, claims: &[Claim]) -> Result<Vec<u128>, MathError> {
+    let n = u128::try_from(claims.len()).map_err(|_| MathError::Overflow)?;
+    let water = Water::new(claims);
+    let mut target = total.saturating_sub(n); // saturates to an empty start, on purpose
+    while target > 0 {
+        let rate = water.rate(target)?;
+        let units: Vec<u128> = claims.iter().map(|c| rate.times_up(c.weight, c.cap)).collect();
+        // at most the sum of caps, which fits
+        let over = sum(units.iter().copied())?.saturating_sub(total);
+        if over == 0 {
+            return Ok(units);
         }
-        left = left.checked_sub(c.cap).ok_or(MathError::Overflow)?;
-        weight = weight.checked_sub(c.weight).ok_or(MathError::Overflow)?;
+        target = target.saturating_sub(over).saturating_sub(n);
     }
-    claims
-        .iter()
-        .map(|c| match weight {
-            0 => Ok(c.cap),
-            // U256 does not overflow: left <= weight x (cap / own weight) for every claim that is not at its cap
-            _ if U256::product(left, c.weight) >= U256::product(c.cap, weight) => Ok(c.cap),
-            _ => wide::mul_div_unsigned(left, c.weight, weight, true).map(|x| x.min(c.cap)),
-        })
-        .collect()
+    Ok(vec![0; claims.len()])
+}
+
+/// Water-filling: the rate at which shares min(cap, rate x weight) sum to a total.
+struct Water<'a> {
+    /// Those whose cap is reached first come first: smallest cap / weight. With the weights from there on.
+    order: Vec<(&'a Claim, Weight)>,
+}
+
+impl<'a> Water<'a> {
+    fn new(claims: &'a [Claim]) -> Self {
+        let mut order: Vec<(&Claim, Weight)> = claims.iter().map(|c| (c, Weight::ZERO)).collect();
+        order.sort_by(|(a, _), (b, _)| per_weight(a.cap, a, b.cap, b));
+        let mut weight = Weight::ZERO;
+        for (c, from_here) in order.iter_mut().rev() {
+            weight = weight.plus(c.weight);
+            *from_here = weight;
+        }
+        Self { order }
+    }
+
+    fn rate(&self, total: u128) -> Result<Weight, MathError> {
+        let mut left = total;
+        for (c, weight) in &self.order {
+            // left / weight >= cap / own weight: its share is more than it may be given
+            if Scaled::product(left, c.weight) < Scaled::product(c.cap, *weight) {
+                return Weight::of(left).over(*weight);
+            }
+            left = left.saturating_sub(c.cap); // a rate that is off is found out where it is used
+        }
+        Err(MathError::Overflow) // not reached: all caps together are more than the total
+    }
 }
 
 #[cfg(test)]
@@ -124,23 +153,36 @@ mod tests {
         units
     }
 
+    fn claims(parts: &[(u128, u128)]) -> Vec<Claim> {
+        let build = |(&(weight, cap), rank)| Claim { weight: Weight::of(weight), cap, rank };
+        parts.iter().zip(0..).map(build).collect()
+    }
+
     proptest! {
         #[test]
         fn the_fast_start_lies_on_the_path(parts in prop::collection::vec((1_u128..40, 0_u128..40), 1..8), total in 0_u128..200) {
-            let claims: Vec<Claim> =
-                parts.iter().zip(0..).map(|(&(weight, cap), rank)| Claim { weight, cap, rank }).collect();
+            let claims = claims(&parts);
             prop_assert_eq!(apportion(total, &claims).unwrap(), slow(total, &claims));
         }
 
         #[test]
         fn wide_numbers_are_exact(parts in prop::collection::vec((1_u128..1 << 110, 0_u128..1 << 110), 1..9), per_mille in 0_u128..1001) {
-            let claims: Vec<Claim> =
-                parts.iter().zip(0..).map(|(&(weight, cap), rank)| Claim { weight, cap, rank }).collect();
+            let claims = claims(&parts);
             let caps: u128 = parts.iter().map(|p| p.1).sum();
             let total = caps / 1000 * per_mille;
             let units = apportion(total, &claims).unwrap();
             prop_assert_eq!(units.iter().sum::<u128>(), total);
             prop_assert!(units.iter().zip(&claims).all(|(u, c)| *u <= c.cap));
+        }
+
+        /// Weights of any width: who weighs 2^600 times as much comes first, and the others still share by their own proportion.
+        #[test]
+        fn no_weight_is_lost(parts in prop::collection::vec((1_u128..40, 1_u128..40, 0_u32..4), 1..8), total in 0_u128..200) {
+            let build = |(&(weight, cap, tier), rank)| {
+                Claim { weight: Weight::of(weight).times(Weight::of(2).power(tier * 200)), cap, rank }
+            };
+            let claims: Vec<Claim> = parts.iter().zip(0..).map(build).collect();
+            prop_assert_eq!(apportion(total, &claims).unwrap(), slow(total, &claims));
         }
     }
 }

@@ -224,6 +224,15 @@ pub fn effect(case: &Case<'_>, steps: &[Step]) -> Result<Vec<Posting>, Liquidati
                 postings.extend(Posting::transfer(group, auction, Item::Debt(*debt), units));
                 continue;
             }
+            Step::Offset { asset, amount, debt, scaled, .. }
+            | Step::Redistribute { asset, amount, debt, scaled } => {
+                // to whom is the stack's to say; of the account it is gone
+                let (group, others) = (Holder::Group(case.group.id), Holder::Outside);
+                let units = i128::try_from(scaled.get()).map_err(|_| MathError::Overflow)?;
+                postings.extend(Posting::transfer(group, others, Item::Asset(*asset), amount.get()));
+                postings.extend(Posting::transfer(group, others, Item::Debt(*debt), units));
+                continue;
+            }
             Step::Loss { .. } | Step::Bands(_) => continue,
             Step::Order { market: id, lots, penalty, .. } | Step::Trade { market: id, lots, penalty, .. } => {
                 (*id, *lots, market(case, *id)?.mark.mid, *penalty)

@@ -1,5 +1,5 @@
-//! In slices with a pause between them, so that the book can refill (Hyperliquid: 20 % of a position above 100,000 USD,
-//! 30 s, then all of it; dYdX v4: 10 % per block).
+//! In slices with a pause between them, so that the book can refill (dYdX v4: 10 % per block). During a pause nothing is
+//! closed; for a venue that closes everything in it (Hyperliquid) there is [`crate::FirstSlice`].
 
 use crate::close::{Budget, market, notional, orders, refusal, remains, sorted_by, steps_worsen};
 use crate::partial::against;
@@ -16,7 +16,7 @@ use cofferdam_core::{
 /// ```
 /// use cofferdam_core::{Level, Millis, Ppb, Quanta};
 /// use cofferdam_liquidation_strategy::Pace;
-/// // Hyperliquid, at quanta of 1e-6 USD
+/// // a fifth of what is above 100,000 USD, at quanta of 1e-6 USD; 30 s later all of it
 /// let pace = Pace {
 ///     slice: Ppb(200_000_000),
 ///     slice_min: Quanta::ZERO,

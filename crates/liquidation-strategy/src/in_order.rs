@@ -73,7 +73,7 @@ fn need_size(need: &Need) -> Result<i128, LiquidationError> {
 }
 
 /// The same need with another size.
-fn with_size(need: &Need, size: i128) -> Result<Need, LiquidationError> {
+pub(crate) fn with_size(need: &Need, size: i128) -> Result<Need, LiquidationError> {
     Ok(match need.cause {
         Cause::Deficit => Need { amount: Amount::new(size), ..*need },
         Cause::CloseOut { of, lots, price } => {
@@ -87,7 +87,7 @@ fn with_size(need: &Need, size: i128) -> Result<Need, LiquidationError> {
 }
 
 /// What a measure leaves of its payer. Gains round down: what is no longer certain is not taken from again.
-fn take(payers: &mut [Payer], measure: &Measure) -> Result<(), LiquidationError> {
+pub(crate) fn take(payers: &mut [Payer], measure: &Measure) -> Result<(), LiquidationError> {
     let (Measure::Haircut { payer, .. } | Measure::Close { payer, .. }) = *measure else { return Ok(()) };
     let Some(p) = payers.iter_mut().find(|p| p.group == payer) else { return Ok(()) };
     match *measure {

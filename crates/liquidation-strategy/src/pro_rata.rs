@@ -3,6 +3,7 @@
 use crate::allocation::{close_out, collect, deficit};
 use crate::apportion::{Claim, apportion};
 use crate::socialise::untouched;
+use crate::weight::Weight;
 use crate::{Cause, LiquidationError, LossAllocation, Measure, Need, Payer, Payers, Settlement};
 use alloc::vec::Vec;
 use cofferdam_core::{Amount, At, MathError, Memory};
@@ -12,7 +13,8 @@ use cofferdam_core::{Amount, At, MathError, Memory};
 ///
 /// Whole units by Adams' divisor method (Balinski and Young, 1982): nobody pays more than its share rounded up (INV-27), a
 /// larger need never lets anyone pay less, and among those whose room is their whole gain, who gained more keeps at
-/// least as much (INV-28). Ties by larger base, then by group (INV-46).
+/// least as much (INV-28). What is rounded up for small payers a large one pays less, by less than a unit for each of
+/// the others: Adams' method keeps to the share rounded up, not to the share rounded down. Ties by larger base, then by group (INV-46).
 ///
 /// ```
 /// use cofferdam_core::{Amount, AssetId, At, GroupId, Lots, MapMemory, MarketId, Quanta, Slot};
@@ -44,7 +46,7 @@ fn share(
 ) -> Result<(Vec<u128>, u128), MathError> {
     let claim = |p: &Payer| {
         let (weight, cap) = base(p);
-        Claim { weight, cap, rank: p.group.0 }
+        Claim { weight: Weight::of(weight), cap, rank: p.group.0 }
     };
     let claims: Vec<Claim> = payers.iter().map(claim).collect();
     let units = apportion(total, &claims)?;

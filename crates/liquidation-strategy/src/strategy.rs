@@ -33,6 +33,9 @@ pub struct Bid {
     pub limit: Option<Ticks>,
     /// The auction bid into, if any.
     pub auction: Option<AuctionId>,
+    /// Debt per collateral, by value, that the account is taken down to and no further: a bid for many accounts reaches each that is
+    /// above. `None` for as far as the strategy goes.
+    pub level: Option<Ppb>,
 }
 
 impl Bid {
@@ -45,6 +48,7 @@ impl Bid {
         at_most: None,
         limit: None,
         auction: None,
+        level: None,
     };
 }
 
@@ -135,6 +139,30 @@ pub enum Step {
         asset: AssetId,
         /// How much.
         amount: Amount,
+    },
+    /// Debt that a pool of depositors pays off, for collateral that is theirs.
+    Offset {
+        /// Which pool.
+        pool: PoolId,
+        /// What it gets.
+        asset: AssetId,
+        /// How much of it.
+        amount: Amount,
+        /// In what the debt is.
+        debt: AssetId,
+        /// How much of it, in scaled units.
+        scaled: Scaled,
+    },
+    /// Debt and collateral that the other borrowers of the pool that lent take over, each in proportion to its own collateral.
+    Redistribute {
+        /// What they get.
+        asset: AssetId,
+        /// How much of it.
+        amount: Amount,
+        /// In what the debt is.
+        debt: AssetId,
+        /// How much of it, in scaled units.
+        scaled: Scaled,
     },
 }
 

@@ -1,50 +1,19 @@
 //! Loss allocation against its laws, with broken policies to show that each law can fail.
 
+mod common;
+
 use cofferdam_core::{
-    Amount, AssetId, At, GroupId, Lots, MapMemory, MarketId, Memory, Millis, PoolId, Ppb, Quanta, Slot, Ticks,
+    Amount, AssetId, At, GroupId, Lots, MapMemory, MarketId, Memory, Millis, PoolId, Ppb, Slot, Ticks,
 };
 use cofferdam_liquidation_strategy::{
     conformance::{Law, Promises, check_allocation},
     *,
 };
+use common::{allocate, close_out, deficit, haircuts, payer};
 use proptest::prelude::*;
 
-const ALL: Promises = Promises { monotone: true, order_preserving: true };
-const QUEUE: Promises = Promises { monotone: true, order_preserving: false };
-
-fn deficit(amount: i128) -> Need {
-    Need { cause: Cause::Deficit, market: Some(MarketId(0)), asset: AssetId(0), amount: Amount::new(amount) }
-}
-
-fn close_out(lots: i64) -> Need {
-    let cause = Cause::CloseOut { of: GroupId(0), lots: Lots::new(lots), price: Ticks::new(97) };
-    Need { cause, market: Some(MarketId(0)), asset: AssetId(0), amount: Amount::ZERO }
-}
-
-fn payer(group: u32, lots: i64, gain: i128, room: i128, equity: i128, notional: i128, cost: i128) -> Payer {
-    Payer {
-        group: GroupId(group),
-        lots: Lots::new(lots),
-        gain: Amount::new(gain),
-        equity: Amount::new(equity),
-        notional: Quanta::new(notional),
-        cost: Quanta::new(cost),
-        room: Amount::new(room),
-        maintenance: Amount::new(notional / 20 + i128::from(group % 7) * equity / 50),
-    }
-}
-
-fn allocate(policy: &dyn LossAllocation, need: &Need, payers: &[Payer]) -> Settlement {
-    MapMemory::default().with(Slot(1), |m| policy.allocate(At::default(), need, &payers, m)).unwrap()
-}
-
-fn haircuts(s: &Settlement) -> Vec<(u32, i128)> {
-    let pick = |m: &Measure| match m {
-        Measure::Haircut { payer, amount } => Some((payer.0, amount.get())),
-        _ => None,
-    };
-    s.measures.iter().filter_map(pick).collect()
-}
+const ALL: Promises = Promises { monotone: true, order_preserving: true, ..Promises::NONE };
+const QUEUE: Promises = Promises { monotone: true, ..Promises::NONE };
 
 /// Five accounts of Chitra (arXiv:2512.01112): equities 10, 5, 1, -3, -12, gains 8, 4, 0.5, half of the deficit of 15
 /// socialised. In hundredths; the second account has the most leverage.
@@ -445,5 +414,23 @@ proptest! {
             let gain = gains[group as usize - 1];
             prop_assert!((x - 1) * total < need * gain, "{x} of {gain}: more than the share rounded up");
         }
+        // and the roundings of all others at most come off one winner's share
+        let all = haircuts(&allocate(&ProRataAllocation, &deficit(need), &payers));
+        for (group, gain) in (1..).zip(&gains) {
+            let x = all.iter().find(|h| h.0 == group).map_or(0, |h| h.1);
+            let others = gains.len() as i128 - 1;
+            prop_assert!((x + others) * total >= need * gain, "{x} of {gain}: less by more than a unit of each other");
+        }
     }
+}
+
+/// A large winner pays more than a unit less than its share where many small ones pay theirs rounded up.
+#[test]
+fn pro_rata_takes_its_roundings_off_the_largest() {
+    let payers: Vec<Payer> = (1..=10)
+        .map(|i| if i == 10 { payer(i, -1, 910, 910, 1, 1, -1) } else { payer(i, -1, 10, 10, 1, 1, -1) })
+        .collect();
+    // 1 % of 1,000: the share of each small one is 0.1, of the large one 9.1
+    let paid = haircuts(&allocate(&ProRataAllocation, &deficit(10), &payers));
+    assert_eq!((paid.len(), paid.iter().find(|p| p.0 == 10).map(|p| p.1)), (10, Some(1)));
 }

@@ -115,7 +115,7 @@ fn partial_close() {
     );
 }
 
-fn hyperliquid() -> Gradual {
+fn slices() -> Gradual {
     let pace = Pace {
         slice: Ppb(200_000_000),
         slice_min: Quanta::ZERO,
@@ -134,7 +134,7 @@ fn gradual_close() {
     let mut at = |time: u64, bench: Bench| {
         let mut bench = bench;
         bench.at.time = Millis(time);
-        let plan = bench.plan_with(&mut memory, &hyperliquid(), &Bid::ENGINE).unwrap().unwrap();
+        let plan = bench.plan_with(&mut memory, &slices(), &Bid::ENGINE).unwrap().unwrap();
         (trades(&plan), plan.again.map(|t| t.0))
     };
     assert_eq!(at(1, long(400, 100)), (vec![(0, -20)], Some(30_001)), "a fifth");
@@ -208,7 +208,7 @@ fn isolated_markets_stand_alone() {
 fn tiers_and_takeover() {
     let vault = || Takeover::new(GroupId(9), Level::Backstop, Millis(500)).unwrap();
     let tiers = Tiers::new(vec![
-        (Bound::Below(Level::Maintenance), Box::new(hyperliquid())),
+        (Bound::Below(Level::Maintenance), Box::new(slices())),
         (
             Bound::Ratio { level: Level::Maintenance, share: Ppb(800_000_000) },
             Box::new(FullClose::new(terms(LimitPrice::Any, 0))),
@@ -485,7 +485,7 @@ proptest! {
         let last = Deleverage::new(DeleveragePrice::Bankruptcy, Millis(1)).unwrap();
         let by_market = ByMarket::new(vec![MarketId(1)], Box::new(last), Box::new(first_slice())).unwrap();
         let strategies: [&dyn LiquidationStrategy; 7] =
-            [&FullClose::new(t), &partial(rate, step, rest), &hyperliquid(), &vault, &last, &first_slice(), &by_market];
+            [&FullClose::new(t), &partial(rate, step, rest), &slices(), &vault, &last, &first_slice(), &by_market];
         for s in strategies {
             let _answer = check_strategy(&bench, s, &Bid::ENGINE).unwrap();
         }

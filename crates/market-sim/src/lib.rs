@@ -8,6 +8,8 @@
 //! The three types to know: [`data::Minutes`] (what was recorded), [`perp::Conditions`] (how the world behaves in one run)
 //! and [`study::Study`] (all runs of a scenario file).
 
+pub mod adl;
+mod conservation;
 pub mod data;
 pub mod depth;
 pub mod feed;

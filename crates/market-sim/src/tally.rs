@@ -1,7 +1,7 @@
 //! What happened, folded over facts: per minute, per deleveraging event, per layer. Nothing here looks into a module.
 
 use cofferdam_core::{DrawId, EventId, GroupId, Holder, House, Item, LayerId, MarketId, OrderId, Posting};
-use cofferdam_stack::{EventMark, Fact, Observer, Reason, State, StepCause};
+use cofferdam_stack::{Answer, EventMark, Fact, Observer, Reason, Rejection, State, StepCause};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -69,6 +69,8 @@ pub struct Counts {
     pub seizures: u64,
     /// Trips per breaker, by its place in the stack file.
     pub trips: BTreeMap<u32, u64>,
+    /// Verdicts per breaker that cut, put off or refused something, by its place in the stack file.
+    pub limits: BTreeMap<u32, u64>,
     /// Requests granted.
     pub granted: u64,
     /// Requests refused by a breaker.
@@ -232,6 +234,7 @@ impl Tally {
             }
             EventMark::Loss { .. } => {}
             EventMark::Tripped { breaker } => *self.counts.trips.entry(breaker).or_default() += 1,
+            EventMark::Limited { breaker } => *self.counts.limits.entry(breaker).or_default() += 1,
         }
     }
 }
@@ -270,6 +273,9 @@ impl Observer for Tally {
                     }
                 }
                 Fact::Event(mark) => self.event(*mark, now_ms),
+                Fact::Input { answer: Answer::Refused(Rejection::Breaker { breaker, .. }), .. } => {
+                    *self.counts.limits.entry(*breaker).or_default() += 1;
+                }
                 _ => {}
             }
         }

@@ -4,8 +4,8 @@
 //! constructor).
 
 use cofferdam_core::{
-    Amount, AssetId, AssetView, Case, GroupId, Holder, Instrument, Item, Level, MathError, Memory, Millis,
-    PoolId, Posting, Rounding, wide,
+    Amount, AssetId, AssetView, BalanceView, Case, GroupId, Holder, Instrument, Item, Level, MathError,
+    Memory, Millis, PoolId, Posting, Rounding, wide,
 };
 use cofferdam_liquidation_strategy::{
     Bid, LiquidationError, LiquidationStrategy, Owing, Plan, Refusal, RepayOffer, Step, Taker, steps_worsen,
@@ -223,7 +223,13 @@ impl Absorb {
         let mut postings: Vec<Posting> =
             Posting::transfer(buyer, reserves, Item::Asset(self.terms.base), amount.get()).into();
         postings.extend(Posting::transfer(reserves, buyer, Item::Asset(collateral), sold.get()));
-        let steps = vec![Step::Move(postings)];
+        let mut steps = vec![Step::Move(postings)];
+        // what the reserves owe once they have sold everything is a loss (INV-23)
+        let owed = case.group.balance(self.terms.base).try_add(amount)?.try_neg()?;
+        let sells = |b: &BalanceView| b.asset == self.terms.base || (b.asset, b.amount) == (collateral, sold);
+        if owed.get() > 0 && case.group.balances.iter().all(|b| b.amount.get() <= 0 || sells(b)) {
+            steps.push(Step::Loss { holder: reserves, asset: self.terms.base, amount: owed });
+        }
         let worsens = steps_worsen(case, &steps)?;
         Ok(Ok(Plan { steps, again: None, worsens }))
     }
@@ -256,6 +262,7 @@ struct CollateralSpec {
 
 module! {
     "compound-v3/absorb@1" Liquidation breaks [
+        7 "reserves pay for an account below zero, with what they absorbed behind it",
         17 "keepers buy what the reserves hold, and the reserves are no account in danger",
         19 "an account is absorbed whole, however little it lacked"
     ];

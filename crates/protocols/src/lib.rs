@@ -30,8 +30,10 @@ pub mod curve;
 pub mod drift_v2;
 pub mod dydx;
 pub mod euler_v2;
+pub mod fluid;
 pub mod gmx_v2;
 pub mod morpho_blue;
 mod preset;
+pub mod synthetix_v3;
 
 pub use preset::{Preset, World, preset, presets};

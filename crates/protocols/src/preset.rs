@@ -64,11 +64,15 @@ presets! {
     "drift-v2" Perpetual "Drift v2, program of April 2026";
     "dydx-v4" Perpetual "dYdX v4, v4-chain at 84d4664b (March 2026)";
     "euler-v2" Lending "Euler v2 (Euler Vault Kit), a vault of USDC against ETH";
+    "fluid" Lending "Fluid, a vault of USDC against ETH (Instadapp/fluid-contracts-public@a9949b4)";
     "gmx-v2" Perpetual "GMX v2, contracts of March 2026";
     "hyperliquid" Perpetual "Hyperliquid perpetuals, documentation of November 2026";
+    "liquity-v1" Lending "Liquity v1, LUSD against ETH (liquity/dev@39f1f7f8)";
+    "liquity-v2" Lending "Liquity v2, the WETH branch of BOLD (liquity/bold@405f9122)";
     "maker" Lending "Maker Liquidations 2.0 (makerdao/dss@fa4f663)";
     "morpho-blue" Lending "Morpho Blue, a market of USDC against ETH at 86 %";
     "okx" Perpetual "OKX USDT-margined swaps, tiers of April 2021";
+    "synthetix-v3" Perpetual "Synthetix v3 perpetuals, contracts of June 2025";
 }
 
 /// The preset of this name.

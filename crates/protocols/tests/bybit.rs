@@ -178,7 +178,7 @@ fn too_large_is_an_error() {
     assert!(matches!(scene.trade(10, 20, "ETH-PERP", "9000000000000000", "2000"), Answer::Refused(_)));
 }
 
-/// What the preset declares, in full. INV-6 is the module's and does not happen with one bracket.
+/// What the preset declares, in full.
 #[test]
 fn the_laws_it_breaks() {
     let config = preset("bybit").unwrap().config().unwrap();
@@ -186,6 +186,21 @@ fn the_laws_it_breaks() {
     laws.sort_unstable();
     laws.dedup();
     assert_eq!(laws, [6, 19, 23, 28]);
+}
+
+/// INV-6: with a second bracket two accounts of half the size need less; where it begins and what it asks is made up. With the only
+/// one that the preset has they need the same.
+#[test]
+fn a_second_bracket_rewards_splitting() {
+    let needs = |built: &cofferdam_stack::Built| {
+        let need = |n: &str| of_notional(built, micro(n)).line(Level::Maintenance).unwrap().demand.get();
+        (need("800000"), 2 * need("400000"))
+    };
+    let built = preset("bybit").unwrap().config().unwrap().build().unwrap();
+    assert_eq!(needs(&built), (micro("8000"), micro("8000")));
+    let two = "kind = 'cofferdam/tiered@1'
+tiers = [{ lower = '0', maintenance = '0.01', initial = '0.015' }, { lower = '500000', maintenance = '0.015', initial = '0.02' }]";
+    assert_eq!(needs(&with_requirement("bybit", two).unwrap()), (micro("9500"), micro("8000")));
 }
 
 /// INV-19: all is sold, and what was left of the margin goes to the pool. INV-23: `an_empty_pool`. INV-28: who gained more ends below

@@ -218,6 +218,54 @@ fn an_absorption_and_a_purchase_end_to_end() {
     scene.check();
 }
 
+/// INV-7, declared as broken: reserves without money absorb as long as what they hold is worth what they owe; a purchase brings money in.
+#[test]
+fn reserves_go_below_zero_and_no_further() {
+    let mut scene = Scene::new(&preset("compound-v3").unwrap().config().unwrap());
+    let (supplier, first, second, buyer, reserves) = (1, 2, 4, 3, 800);
+    let _ = scene.quote("ETH", "2000");
+    let _ = scene.deposit(supplier, "USDC", "1000000");
+    assert_eq!(scene.supply(supplier, "usdc-pool", "USDC", "1000000"), Answer::Done);
+    let _ = scene.deposit(buyer, "USDC", "30000");
+    let _ = scene.deposit(first, "ETH", "10");
+    let _ = scene.deposit(second, "ETH", "10");
+    assert_eq!(scene.borrow(first, "usdc-pool", "USDC", "16500"), Answer::Done);
+    assert_eq!(scene.borrow(second, "usdc-pool", "USDC", "14500"), Answer::Done);
+    let _ = scene.quote("ETH", "1800");
+    assert_eq!(
+        (scene.balance(reserves, "ETH"), scene.balance(reserves, "USDC")),
+        ("10".into(), "-17100".into())
+    );
+    // 12,000 of ETH for 14,500 more: nobody can bear that, and nothing happens
+    let _ = scene.quote("ETH", "1200");
+    assert_eq!((scene.balance(second, "ETH"), scene.posted(Reason::Takeover)), ("10".into(), 1));
+    // at 1,200 x 0.975
+    assert_eq!(scene.bid(buyer, reserves, ("USDC", "1170"), ("ETH", "1")), Answer::Done);
+    assert_eq!(scene.balance(reserves, "USDC"), "-15930");
+    scene.check();
+}
+
+/// INV-26, declared as broken: reserves that sold all they had and still owe are the suppliers' loss.
+#[test]
+fn inv26_what_the_reserves_cannot_pay_suppliers_do() {
+    let mut scene = Scene::new(&preset("compound-v3").unwrap().config().unwrap());
+    let (supplier, short, buyer, reserves) = (1, 2, 3, 800);
+    let _ = scene.quote("ETH", "2000");
+    let _ = scene.deposit(supplier, "USDC", "1000000");
+    assert_eq!(scene.supply(supplier, "usdc-pool", "USDC", "1000000"), Answer::Done);
+    let _ = scene.deposit(buyer, "USDC", "30000");
+    let _ = scene.deposit(short, "ETH", "10");
+    assert_eq!(scene.borrow(short, "usdc-pool", "USDC", "16500"), Answer::Done);
+    let _ = scene.quote("ETH", "1800");
+    assert_eq!(scene.balance(reserves, "USDC"), "-17100");
+    let _ = scene.quote("ETH", "1200");
+    assert_eq!(scene.bid(buyer, reserves, ("USDC", "11700"), ("ETH", "10")), Answer::Done);
+    assert_eq!((scene.balance(reserves, "ETH"), scene.balance(reserves, "USDC")), ("0".into(), "0".into()));
+    assert_eq!(scene.deficit("USDC"), "0");
+    assert_eq!((scene.posted(Reason::BadDebt), scene.posted(Reason::WriteDown)), (1, 1));
+    scene.check();
+}
+
 #[test]
 fn parameters_outside_the_venues_are_refused_by_its_rule() {
     let check = |from: &str, to: &str, place: &str, rule: &str| {
@@ -231,7 +279,7 @@ fn parameters_outside_the_venues_are_refused_by_its_rule() {
     check("storefront = \"0.5\"", "storefront = \"0.00001\"", "liquidation.storefront", "four decimals");
     check("factor = \"0.95\"", "factor = \"1.5\"", "liquidation.collaterals[0].factor", "at most 1");
     check("factor = \"0.95\"", "factor = \"0\"", "liquidation.collaterals[0].factor", "above 0");
-    check("\ncollateral_initial = \"0.825\"", "\ncollateral_initial = \"0.9\"", "margin.assets[0]", "");
+    check("collateral_initial = \"0.825\"", "collateral_initial = \"0.9\"", "margin.base.assets[0]", "");
 }
 
 #[test]

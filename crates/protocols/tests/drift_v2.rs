@@ -286,6 +286,7 @@ fn a_withdrawal_waits_for_the_average() {
     // the average is what is there: a quarter of it may go
     let refused = s.withdraw(1, "USDT", "100000.000001");
     let allowed = Answer::Refused(Rejection::Breaker {
+        breaker: 0,
         allowed: 100_000_000_000,
         not_before: cofferdam_core::Millis(0),
     });

@@ -166,6 +166,10 @@ pub enum Reason {
     Auction,
     /// Every lot of a market bore its share of a loss, as funding.
     Socialisation,
+    /// A pool of depositors paid a debt off and got collateral.
+    Offset,
+    /// Other borrowers took over a debt with its collateral.
+    Redistribution,
     /// Somebody traded with an account's price bands.
     Exchange,
 }
@@ -301,6 +305,12 @@ pub enum EventMark {
     /// A circuit breaker tripped.
     Tripped {
         /// Its place in the configured list.
+        breaker: u32,
+    },
+    /// A circuit breaker cut a forced close, or put it off. A request that one refuses says so in its answer
+    /// ([`Rejection::Breaker`](crate::Rejection::Breaker)): a refusal leaves no other fact.
+    Limited {
+        /// Its place in the configured list: the strictest, the first of equals.
         breaker: u32,
     },
 }

@@ -148,7 +148,7 @@ pub enum Body {
         group: GroupId,
         /// Which pool.
         pool: PoolId,
-        /// How many shares.
+        /// How many shares; of a pool that pays debts off, how many atoms at most of what is left of the deposit.
         shares: u128,
     },
     /// Request: borrow from a pool against the group's collateral.
@@ -240,6 +240,20 @@ pub enum Body {
     /// Report: what instruments would be worth in every scenario, as computed outside. All of it is recorded or nothing: a margin
     /// that reads one instrument's old list beside another's new one would be wrong.
     Scenarios(Vec<MarketScenarios>),
+    /// Request: a keeper's bid to liquidate whoever is worst, as many borrowers as it takes, each down to one level of debt per
+    /// collateral.
+    BidAcross {
+        /// Who bids.
+        keeper: GroupId,
+        /// The debt asset repaid.
+        debt: AssetId,
+        /// How much of it, at most, for all of them.
+        repay: Amount,
+        /// The collateral wanted.
+        collateral: AssetId,
+        /// The least of it, from all of them, that the keeper accepts.
+        at_least: Amount,
+    },
     /// Request: an exchange with an account's price bands, in either direction, at the price that they make.
     Exchange {
         /// Who trades.
@@ -422,6 +436,8 @@ pub enum Rejection {
     },
     /// A circuit breaker allows less, or later.
     Breaker {
+        /// Which: its place in the configured list. The strictest, the first of equals.
+        breaker: u32,
         /// How much is allowed now, in the action's unit.
         allowed: u128,
         /// From when more is.

@@ -43,7 +43,7 @@ pub use spec::{
 };
 pub use stack::{
     AccrualRule, AccrualSubject, AssetTerms, ComposeError, EventRule, LayerTerms, MarketTerms, Parts,
-    PoolKind, PoolTerms, PriceRule, RiskStack,
+    PoolFloor, PoolKind, PoolTerms, PriceRule, RiskStack,
 };
 pub use state::{EventState, FactFrame, Genesis, Head, State};
 pub use store::{EvolveError, Holding};

@@ -48,6 +48,8 @@ pub enum PoolKind {
     Lending {
         /// Which asset.
         asset: AssetId,
+        /// What all borrowers together have to keep, if anything.
+        floor: Option<PoolFloor>,
     },
     /// Takes the other side of trades in a market.
     Trading {
@@ -56,6 +58,23 @@ pub enum PoolKind {
         /// How it prices.
         pricing: Box<dyn PoolPricing>,
     },
+    /// Pays debts off when they are liquidated, out of what its depositors put in, and gives them the collateral.
+    Offset {
+        /// What it pays with, and its depositors put in.
+        asset: AssetId,
+        /// What they gain.
+        gains: AssetId,
+    },
+}
+
+/// What all borrowers of a pool together have to keep: nobody may borrow, or take collateral out and go on owing, where their
+/// collateral would be worth less than so many times what they owe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolFloor {
+    /// The collateral that counts.
+    pub collateral: AssetId,
+    /// At least so much of it per debt, by value.
+    pub ratio: Ppb,
 }
 
 /// A pool of the stack.
@@ -167,7 +186,8 @@ pub(crate) mod slots {
     pub(crate) const ALLOCATION: Slot = Slot(5);
     pub(crate) const BREAKERS: Slot = Slot(6);
     pub(crate) const AUCTIONS: Slot = Slot(7);
-    pub(crate) const BANDS: Slot = Slot(8);
+    pub(crate) const OFFSETS: Slot = Slot(8);
+    pub(crate) const BANDS: Slot = Slot(9);
 }
 
 /// A composed risk stack: modules and terms, no state.
@@ -249,7 +269,16 @@ impl RiskStack {
         }
         for (i, pool) in p.pools.iter().enumerate() {
             match &pool.kind {
-                PoolKind::Lending { asset } => self.known_asset(*asset, || format!("pools[{i}].asset"))?,
+                PoolKind::Lending { asset, floor } => {
+                    self.known_asset(*asset, || format!("pools[{i}].asset"))?;
+                    if let Some(floor) = floor {
+                        self.known_asset(floor.collateral, || format!("pools[{i}].floor"))?;
+                    }
+                }
+                PoolKind::Offset { asset, gains } => {
+                    self.known_asset(*asset, || format!("pools[{i}].asset"))?;
+                    self.known_asset(*gains, || format!("pools[{i}].gains"))?;
+                }
                 PoolKind::Trading { market, .. } => {
                     self.known_market(*market, || format!("pools[{i}].market"))?
                 }

@@ -288,7 +288,7 @@ fn event(store: &mut dyn Store, mark: EventMark) -> Result<(), EvolveError> {
                 e.losses = e.losses.try_add(value)?;
             }
         }
-        EventMark::Tripped { .. } => {}
+        EventMark::Tripped { .. } | EventMark::Limited { .. } => {}
     }
     *store.head_mut() = head;
     Ok(())

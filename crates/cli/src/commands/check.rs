@@ -148,8 +148,11 @@ fn describe(chosen: &Chosen) -> Result<Output, CliError> {
         pools: (parts.pools.iter().zip(kinds("pools", "")))
             .map(|(p, kind)| {
                 let does = match &p.kind {
-                    PoolKind::Lending { asset: id } => format!("lends {}", asset(*id)),
+                    PoolKind::Lending { asset: id, .. } => format!("lends {}", asset(*id)),
                     PoolKind::Trading { market: id, .. } => format!("trades {}", market(*id)),
+                    PoolKind::Offset { asset: id, gains, .. } => {
+                        format!("pays off {} for {}", asset(*id), asset(*gains))
+                    }
                 };
                 PoolOutput { name: p.name.clone(), kind, does }
             })

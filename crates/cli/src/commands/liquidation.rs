@@ -121,6 +121,10 @@ enum StepOutput {
     Take { market: String, size: Number, price: Number, penalty: PenaltyOutput },
     /// Collateral into a new auction, with the debt that it has to raise, in scaled units.
     Auction { asset: String, lot: Number, debt: String, scaled: String },
+    /// Debt that a pool of depositors pays off, in scaled units, for collateral.
+    Offset { pool: String, asset: String, amount: Number, debt: String, scaled: String },
+    /// Debt, in scaled units, and collateral that the other borrowers take over.
+    Redistribute { asset: String, amount: Number, debt: String, scaled: String },
     /// A size that nobody took, handed to loss allocation.
     Deleverage { market: String, size: Number, price: Number },
     /// A debt that nothing backs, handed to the waterfall.
@@ -215,6 +219,7 @@ fn plan(composed: &Composed, input: &Input, top: &Place<'_>) -> Result<Output, C
         auction: None,
         next_auction: cofferdam_core::AuctionId(0),
         what_if: &what_if,
+        totals: &|_, _| Ok(cofferdam_core::PoolTotals::default()), // one account: nobody else is known
     };
     let answer = MapMemory::default()
         .with(Slot(1), |m| composed.parts().liquidation.plan(&case, &bid, m))
@@ -340,6 +345,19 @@ fn step_output(composed: &Composed, step: &Step) -> Result<StepOutput, CliError>
         Step::Auction { asset, lot, debt, scaled } => StepOutput::Auction {
             asset: composed.asset_terms(*asset)?.name.clone(),
             lot: composed.units(*asset, lot.get())?,
+            debt: composed.asset_terms(*debt)?.name.clone(),
+            scaled: scaled.get().to_string(),
+        },
+        Step::Offset { pool, asset, amount, debt, scaled } => StepOutput::Offset {
+            pool: composed.pool_name(*pool),
+            asset: composed.asset_terms(*asset)?.name.clone(),
+            amount: composed.units(*asset, amount.get())?,
+            debt: composed.asset_terms(*debt)?.name.clone(),
+            scaled: scaled.get().to_string(),
+        },
+        Step::Redistribute { asset, amount, debt, scaled } => StepOutput::Redistribute {
+            asset: composed.asset_terms(*asset)?.name.clone(),
+            amount: composed.units(*asset, amount.get())?,
             debt: composed.asset_terms(*debt)?.name.clone(),
             scaled: scaled.get().to_string(),
         },

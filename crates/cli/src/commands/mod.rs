@@ -1,6 +1,7 @@
 //! One file per command. Each takes its arguments and the user interface, and answers with an exit code or one error.
 
 pub(crate) mod adl;
+pub(crate) mod adl_study;
 pub(crate) mod check;
 pub(crate) mod insurance;
 pub(crate) mod liquidation;

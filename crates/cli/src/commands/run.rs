@@ -56,7 +56,12 @@ pub(crate) fn run(args: RunArgs, ui: &Ui) -> Result<ExitCode, CliError> {
             .map_err(|e| CliError::Internal(e.to_string()))?;
     let labels = |config: &VariantConfig| labels(&study, config);
     let mut summary = outcome.summary(&study, &reach, &labels);
-    summary.lending = lent.as_ref().map(|l| lending::summary(l));
+    let lending_names = lending_labels(&study);
+    summary.lending = lent.as_ref().map(|l| {
+        let mut entries = lending::summary(l);
+        lending::add_breakers(&mut entries, l, &lending_names.breakers);
+        entries
+    });
     write_results(&study, &outcome, &summary, &reach, lent.as_deref(), &staged.folder, &args)?;
     staged.commit()?;
     say(ui, &study, &summary, &out, started.elapsed().as_secs_f64(), speed)?;
@@ -158,11 +163,16 @@ fn default_out(folder: &Path) -> PathBuf {
     Path::new("out").join(name.unwrap_or_else(|| "run".into()))
 }
 
-/// A folder beside the wanted one, which takes its place when everything is written; dropped before, it is removed.
+/// Held while a run writes: a folder whose lock nobody holds belongs to a run that was killed.
+const LOCK: &str = ".running";
+
+/// A folder beside the wanted one, which takes its place when everything is written; dropped before, it is removed. Of a run
+/// that was killed it stays, and the next run to the same place removes it.
 #[derive(Debug)]
 struct Staged {
     folder: PathBuf,
     target: PathBuf,
+    _lock: File,
     done: bool,
 }
 
@@ -177,11 +187,17 @@ impl Staged {
         let name =
             target.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_else(|| "run".into());
         let folder = target.with_file_name(format!(".{name}.{}", std::process::id()));
+        clear_abandoned(&folder, &name);
         std::fs::create_dir_all(&folder).map_err(|e| CliError::file(&folder, "create it", &e))?;
-        Ok(Self { folder, target: target.to_path_buf(), done: false })
+        let lock =
+            File::create(folder.join(LOCK)).map_err(|e| CliError::file(&folder, "write into it", &e))?;
+        let _ = lock.try_lock(); // where files cannot be locked, nothing is ever taken for abandoned
+        Ok(Self { folder, target: target.to_path_buf(), _lock: lock, done: false })
     }
 
     fn commit(mut self) -> Result<(), CliError> {
+        let lock = self.folder.join(LOCK);
+        std::fs::remove_file(&lock).map_err(|e| CliError::file(&lock, "remove it", &e))?;
         if self.target.exists() {
             std::fs::remove_dir_all(&self.target)
                 .map_err(|e| CliError::file(&self.target, "replace it", &e))?;
@@ -197,6 +213,23 @@ impl Drop for Staged {
     fn drop(&mut self) {
         if !self.done {
             let _ = std::fs::remove_dir_all(&self.folder); // nothing half-written is left behind
+        }
+    }
+}
+
+/// Removes what killed runs to the same place left: `.NAME.PID` whose lock can be taken. Whatever is in doubt stays.
+fn clear_abandoned(beside: &Path, name: &str) {
+    let parent = beside.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let prefix = format!(".{name}.");
+    for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
+        let file_name = entry.file_name();
+        let pid = file_name.to_str().and_then(|n| n.strip_prefix(&prefix)).unwrap_or_default();
+        if pid.is_empty() || !pid.bytes().all(|b| b.is_ascii_digit()) {
+            continue;
+        }
+        let lock = File::open(entry.path().join(LOCK));
+        if lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
+            let _ = std::fs::remove_dir_all(entry.path());
         }
     }
 }
@@ -344,15 +377,20 @@ impl Progress for Bars<'_> {
     }
 }
 
-fn layer_names(file: &Path) -> Vec<String> {
-    StackConfig::load(file).and_then(|c| c.build()).map_or_else(|_| Vec::new(), |b| b.names.layers().to_vec())
-}
-
 /// What a variant's stack file calls its layers and breakers.
 fn labels(study: &Study, config: &VariantConfig) -> Labels {
     let scenario = &study.prepared.scenario;
-    let file = study.prepared.folder.join(config.stack.as_ref().unwrap_or(&scenario.stack));
-    let built = StackConfig::load(&file).and_then(|c| c.build());
+    labels_of(&study.prepared.folder.join(config.stack.as_ref().unwrap_or(&scenario.stack)))
+}
+
+/// The same of the lending stack; none where the scenario has no lending.
+fn lending_labels(study: &Study) -> Labels {
+    let lending = study.prepared.scenario.lending.as_ref();
+    lending.map_or_else(Labels::default, |l| labels_of(&study.prepared.folder.join(&l.stack)))
+}
+
+fn labels_of(file: &Path) -> Labels {
+    let built = StackConfig::load(file).and_then(|c| c.build());
     built.map_or_else(
         |_| Labels::default(),
         |b| Labels { layers: b.names.layers().to_vec(), breakers: b.names.breakers().to_vec() },
@@ -382,15 +420,18 @@ fn write_results(
     .map(|(name, what)| listed(folder, name, what))
     .collect::<Result<Vec<_>, _>>()?;
     let command = format!("cargo run --release -- run {}", args.path.display());
-    let layers =
-        study.prepared.scenario.lending.as_ref().map(|l| layer_names(&study.prepared.folder.join(&l.stack)));
+    let names = lending_labels(study);
     let filling = fill::Filling {
         study,
         outcome,
         summary,
         reach,
         labels: &|c| labels(study, c),
-        lending: lent.map(|runs| fill::LendingPart { runs, layers: layers.as_deref().unwrap_or_default() }),
+        lending: lent.map(|runs| fill::LendingPart {
+            runs,
+            layers: &names.layers,
+            breakers: &names.breakers,
+        }),
         files,
         command: &command,
     };
@@ -460,7 +501,26 @@ fn say(
 
 #[cfg(test)]
 mod tests {
-    use super::chosen;
+    use super::{LOCK, Staged, chosen};
+
+    #[test]
+    fn a_killed_run_leaves_nothing_for_long() {
+        let parent = std::env::temp_dir().join(format!("cofferdam-staged-{}", std::process::id()));
+        let folder = |name: &str| parent.join(name);
+        for name in [".out.1", ".out.2", ".out.x", ".other.1"] {
+            std::fs::create_dir_all(folder(name)).unwrap();
+            std::fs::write(folder(name).join(LOCK), "").unwrap();
+        }
+        let running = std::fs::File::open(folder(".out.2").join(LOCK)).unwrap();
+        running.try_lock().unwrap();
+        let staged = Staged::begin(&folder("out")).unwrap();
+        let left = |names: [&str; 4]| names.map(|n| folder(n).exists());
+        assert_eq!(left([".out.1", ".out.2", ".out.x", ".other.1"]), [false, true, true, true]);
+        let own = staged.folder.clone();
+        staged.commit().unwrap();
+        assert!(folder("out").is_dir() && !folder("out").join(LOCK).exists() && !own.exists());
+        std::fs::remove_dir_all(&parent).unwrap();
+    }
 
     #[test]
     fn names_that_hold_commas() {

@@ -108,9 +108,10 @@ pub(super) fn blind(f: &Filling<'_>) -> Blind {
         predictor: "one drawn population through the engine (a single draw)".to_owned(),
         minute_long: Some(s.engine_correlation_minute_long),
         minute_short: Some(s.engine_correlation_minute_short),
+        hour_long: Some(s.engine_correlation_hour_long),
+        hour_short: Some(s.engine_correlation_hour_short),
         total_ratio_long: Some(s.engine_total_ratio_long),
         total_ratio_short: Some(s.engine_total_ratio_short),
-        ..BlindScore::default()
     };
     let placebo = BlindScore {
         predictor: format!("placebo: the highest of {PLACEBO_SHIFTS} circular shifts"),

@@ -2,10 +2,10 @@
 
 use super::Filling;
 use super::waterfall::waterfall;
-use super::words::{count, exact, line, median, money, money_spread, pass, seconds};
+use super::words::{count, exact, line, money, money_spread, pass, seconds};
 use crate::report::text::{fixed, percent};
 use crate::report::{
-    Card, FloatSpread, Lending, LendingBar, Status, VariantRow, Variants, VerdictLine, Waterfall,
+    Card, FloatSpread, Lending, LendingBar, MoneySpread, Status, VariantRow, Variants, VerdictLine, Waterfall,
 };
 use cofferdam_market_sim::data::Minutes;
 use cofferdam_market_sim::lending::{LendingOutcome, LendingVariant};
@@ -21,6 +21,8 @@ pub(crate) struct LendingPart<'a> {
     pub(crate) runs: &'a [(LendingVariant, Vec<LendingOutcome>)],
     /// Names of the insurance layers, as the stack file gives them.
     pub(crate) layers: &'a [String],
+    /// Names of its circuit breakers.
+    pub(crate) breakers: &'a [String],
 }
 
 pub(super) fn lending(f: &Filling<'_>, part: &LendingPart<'_>) -> Lending {
@@ -195,10 +197,16 @@ fn row(
     i: usize,
     (v, of_seeds): &(LendingVariant, Vec<LendingOutcome>),
 ) -> VariantRow {
-    let over = |of: fn(&LendingOutcome) -> i128| money_spread(of_seeds.iter().map(of));
-    let middle = |of: fn(&LendingOutcome) -> u64| median(of_seeds.iter().map(of).collect()).unwrap_or(0);
-    let falls = of_seeds.iter().map(|o| (largest_fall(minutes, o) * 1e6) as i64).collect();
-    let [fall, p5, p95] = spread(falls).unwrap_or_default().map(|x| x as f64 / 1e6);
+    let shown = of_seeds.get(crate::lending::shown(of_seeds));
+    let over = |of: fn(&LendingOutcome) -> i128| MoneySpread {
+        median: usd(shown.map(of).unwrap_or_default()),
+        ..money_spread(of_seeds.iter().map(of))
+    };
+    let one = |of: fn(&LendingOutcome) -> u64| shown.map(of).unwrap_or_default();
+    let fall = |o: &LendingOutcome| (largest_fall(minutes, o) * 1e6) as i64;
+    let [_, p5, p95] =
+        spread(of_seeds.iter().map(fall).collect()).unwrap_or_default().map(|x| x as f64 / 1e6);
+    let fall = shown.map(fall).unwrap_or_default() as f64 / 1e6;
     let base = part.runs.first().map_or(&[][..], |(_, base)| base);
     let same = base.iter().zip(of_seeds).all(|(b, o)| b.totals == o.totals && b.under_water == o.under_water);
     let no_effect = if i > 0 && same { "Every total of every seed equals the base run's." } else { "" };
@@ -214,10 +222,11 @@ fn row(
         taken_from_winners: over(|_| 0),
         branching_ratio: None,
         max_drawdown: FloatSpread { median: fall, p5, p95 },
-        events: middle(|o| o.events.iter().filter(|e| e.id.is_some()).count() as u64),
-        steps: middle(|o| o.counts.steps),
-        measures: middle(|o| o.counts.write_downs),
-        breaker_trips: middle(|o| o.counts.trips.values().sum()),
+        events: one(|o| o.events.iter().filter(|e| e.id.is_some()).count() as u64),
+        steps: one(|o| o.counts.steps),
+        measures: one(|o| o.counts.write_downs),
+        breaker_trips: one(|o| o.counts.trips.values().sum()),
+        breakers: shown.map_or_else(Vec::new, |o| super::breakers::counted(part.breakers, &o.counts)),
         no_effect: no_effect.to_owned(),
     }
 }
@@ -235,12 +244,15 @@ fn largest_fall(minutes: &Minutes, o: &LendingOutcome) -> f64 {
     fall
 }
 
-/// The base run, and the one with the largest bad debt; first seed.
+/// The base run, and the one with the largest bad debt; of each the seed that the summary shows.
 fn waterfalls(minutes: &Minutes, part: &LendingPart<'_>) -> Vec<Waterfall> {
     let times = &minutes.time_ms;
     let span = (times.first().copied().unwrap_or(0), times.last().copied().unwrap_or(0));
-    let runs: Vec<_> =
-        part.runs.iter().filter_map(|(v, of_seeds)| Some((v.name, of_seeds.first()?))).collect();
+    let runs: Vec<_> = part
+        .runs
+        .iter()
+        .filter_map(|(v, of_seeds)| Some((v.name, of_seeds.get(crate::lending::shown(of_seeds))?)))
+        .collect();
     let of = |(name, o): &(&str, &LendingOutcome)| Waterfall {
         unit: "USDC".to_owned(),
         ..waterfall(format!("lending, {name}"), part.layers.to_vec(), &o.events, None, span)

@@ -3,6 +3,7 @@
 
 mod blind;
 mod book;
+mod breakers;
 mod head;
 mod lending;
 mod levels;

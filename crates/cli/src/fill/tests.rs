@@ -3,8 +3,9 @@
 use super::linked::{Claim, conclusion, judge, ratios, sentence};
 use super::*;
 use crate::report::{Status, render};
+use cofferdam_core::Decimal;
 use cofferdam_market_sim::implied::Reach;
-use cofferdam_market_sim::study::Prepared;
+use cofferdam_market_sim::study::{Prepared, VariantSummary};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -147,6 +148,10 @@ fn filled() -> ReportData {
         Labels { layers: names.iter().map(|n| (*n).to_owned()).collect(), breakers: Vec::new() }
     };
     let summary = outcome.summary(&study, &reach, &labels);
+    summary.variants.iter().for_each(|v| assert_eq!(reconciles(v), Ok(()), "{}", v.name));
+    let tower = summary.variants.iter().find(|v| v.name == "tower").unwrap();
+    assert!(tower.layers_usd.values().any(|paid| paid != "0"), "a layer paid: {tower:?}");
+    a_changed_atom_is_seen(tower);
     let filling = Filling {
         study: &study,
         outcome: &outcome,
@@ -254,4 +259,29 @@ fn a_ratio_compares_within_a_seed() {
     assert_eq!(of(&[(4, vec![2]), (9, vec![3]), (5, vec![5])]), Some([2.0, 1.0, 3.0]));
     assert_eq!(of(&[(4, vec![2]), (9, vec![0])]), None, "a median shift that shows nothing has no ratio");
     assert_eq!(of(&[]), None);
+}
+
+/// The waterfall of a variant as `summary.json` prints it: bad debt less everybody who paid is the open deficit, to the atom.
+fn reconciles(v: &VariantSummary) -> Result<(), String> {
+    let atoms = |text: &str| text.parse::<Decimal>().unwrap().to_units(-6).unwrap();
+    let layers: i128 = v.layers_usd.values().map(|x| atoms(x)).sum();
+    let paid = layers + atoms(&v.taken_from_winners_usd) + atoms(&v.taken_from_suppliers_usd);
+    let left = atoms(&v.bad_debt_usd) - paid - atoms(&v.open_deficit_usd);
+    if layers != atoms(&v.insurance_drawn_usd) {
+        return Err(format!("layers paid {layers}, insurance {}", v.insurance_drawn_usd));
+    }
+    if left == 0 { Ok(()) } else { Err(format!("{left} atoms are not accounted for")) }
+}
+
+fn a_changed_atom_is_seen(v: &VariantSummary) {
+    let more = |text: &str| {
+        Decimal::from_units(text.parse::<Decimal>().unwrap().to_units(-6).unwrap() + 1, -6).to_string()
+    };
+    let changed = [
+        VariantSummary { bad_debt_usd: more(&v.bad_debt_usd), ..v.clone() },
+        VariantSummary { insurance_drawn_usd: more(&v.insurance_drawn_usd), ..v.clone() },
+        VariantSummary { taken_from_winners_usd: more(&v.taken_from_winners_usd), ..v.clone() },
+        VariantSummary { open_deficit_usd: more(&v.open_deficit_usd), ..v.clone() },
+    ];
+    changed.iter().for_each(|v| assert!(reconciles(v).is_err(), "{v:?}"));
 }

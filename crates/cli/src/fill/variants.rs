@@ -1,7 +1,7 @@
 //! Counterfactuals beside the replay, and the map of depth against exit strength.
 
 use super::Filling;
-use super::words::{median, money};
+use super::words::money;
 use crate::report::text::percent;
 use crate::report::{FloatSpread, MoneySpread, TippingCell, TippingMap, VariantRow, Variants};
 use cofferdam_market_sim::perp::Run;
@@ -21,10 +21,12 @@ pub(super) fn is_plain(c: &VariantConfig) -> bool {
 /// The replay first, then every variant in the order of the scenario.
 pub(super) fn variants(f: &Filling<'_>) -> Variants {
     let replay = &f.outcome.replay;
-    let base = replay.summary(&replay.runs, &(f.labels)(&replay.config));
-    let mut rows = vec![row(replay, &base, String::new())];
+    let labels = (f.labels)(&replay.config);
+    let base = replay.summary(&replay.runs, &labels);
+    let mut rows = vec![row(replay, &base, &labels.breakers, String::new())];
     for (i, (runs, summary)) in f.outcome.variants.iter().zip(&f.summary.variants).enumerate() {
-        rows.push(row(runs, summary, no_effect(f, i, runs, summary)));
+        let breakers = (f.labels)(&runs.config).breakers;
+        rows.push(row(runs, summary, &breakers, no_effect(f, i, runs, summary)));
     }
     Variants {
         unit: "USD".to_owned(),
@@ -35,13 +37,12 @@ pub(super) fn variants(f: &Filling<'_>) -> Variants {
     }
 }
 
-fn row(runs: &VariantRuns, s: &VariantSummary, no_effect: String) -> VariantRow {
+fn row(runs: &VariantRuns, s: &VariantSummary, breakers: &[String], no_effect: String) -> VariantRow {
     let spread = |median: &str, [p5, p95]: &[String; 2]| MoneySpread {
         median: median.to_owned(),
         p5: p5.clone(),
         p95: p95.clone(),
     };
-    let over_seeds = |of: &dyn Fn(&Run) -> u64| median(runs.runs.iter().map(of).collect()).unwrap_or(0);
     let liquidated = runs.runs.first().is_some_and(|r| r.forced_total() > 0);
     let ratio = s.branching_ratio;
     VariantRow {
@@ -61,8 +62,12 @@ fn row(runs: &VariantRuns, s: &VariantSummary, no_effect: String) -> VariantRow 
         },
         events: s.events,
         steps: s.steps,
-        measures: over_seeds(&|r| r.tally.counts.deleverages + r.tally.counts.haircuts),
-        breaker_trips: over_seeds(&|r| r.tally.counts.trips.values().sum()),
+        measures: ["deleverages", "haircuts"].iter().filter_map(|m| s.measures.get(m)).sum(),
+        breaker_trips: s.breaker_trips.values().sum(),
+        breakers: runs
+            .runs
+            .get(runs.shown())
+            .map_or_else(Vec::new, |r| super::breakers::counted(breakers, &r.tally.counts)),
         no_effect,
     }
 }

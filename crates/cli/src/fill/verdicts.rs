@@ -8,6 +8,7 @@ use super::variants::{BRANCHING, is_plain};
 use super::words::{count, eth, line, pass, quoted};
 use crate::report::text::{fixed, percent, whole};
 use crate::report::{Status, VerdictLine};
+use cofferdam_market_sim::perp::Run;
 use cofferdam_market_sim::study::{VariantRuns, VariantSummary, usd};
 
 /// Correlation per minute of simulated and observed quantity that is required.
@@ -20,6 +21,7 @@ pub(super) fn verdicts(f: &Filling<'_>) -> Vec<VerdictLine> {
     out.extend(extremes(f));
     out.extend([conserved(f), equal(f), open_deficit(f), blind(f), linked(f), branching(f)]);
     out.extend(without_effect(f));
+    out.extend(super::breakers::verdict(f));
     out.push(line(
         Status::Note,
         "What is not in it?",
@@ -143,15 +145,21 @@ fn conserved(f: &Filling<'_>) -> VerdictLine {
     let everything =
         std::iter::once(&f.outcome.replay).chain(&f.outcome.mutations).chain(&f.outcome.variants);
     let runs: Vec<_> = everything.flat_map(|v| &v.runs).collect();
-    let sums: u64 = runs.iter().map(|r| r.conservation_checks).sum();
+    let total = |of: fn(&Run) -> u64| runs.iter().map(|r| of(r)).sum::<u64>();
+    let (books, steps) = (total(|r| r.conservation_checks), total(|r| r.steps_conserved));
     let answer = format!(
-        "The facts of every input balance to zero per asset and per market, or are refused; besides, cash, lots and cost over all \
-         holders were summed {} times in {} runs and were zero each time, exactly. A run that lost one atom would have ended \
-         there.",
-        count(sums),
-        count(runs.len())
+        "After each of {} steps (every one of {} inputs, and what followed from it) in {} runs, all postings so far summed to zero per \
+         asset and per market, in units and in cost, and every holding that the step touched was what had been posted to it; {} \
+         postings in all. Besides, {} times the whole book was summed over all holders. All of it exact: a run that lost one atom \
+         would have ended there.",
+        count(steps),
+        count(total(|r| r.tally.counts.inputs)),
+        count(runs.len()),
+        count(total(|r| r.postings_conserved)),
+        count(books)
     );
-    line(pass(sums > 0), "Is money conserved?", answer)
+    let every = runs.iter().all(|r| r.steps_conserved == r.tally.counts.steps && r.steps_conserved > 0);
+    line(pass(books > 0 && every), "Is money conserved?", answer)
 }
 
 fn equal(f: &Filling<'_>) -> VerdictLine {
@@ -216,7 +224,7 @@ fn blind(f: &Filling<'_>) -> VerdictLine {
     let better = sides.iter().all(|(model, alone)| model > alone && *model > s.placebo_max_correlation);
     let answer = format!(
         "Fitted before the cut, compared after it: per minute {} long and {} short, per hour {} and {}; adverse return alone {} and \
-         {}; the best shift {}. One drawn population through the engine: {} and {}. Predicted over observed totals {} and {}. The \
+         {}; the best shift {}. One drawn population through the engine: {} and {}, per hour {} and {}. Predicted over observed totals {} and {}. The \
          prior's shape was chosen by people who knew the whole month.",
         r(s.correlation_minute_long),
         r(s.correlation_minute_short),
@@ -227,6 +235,8 @@ fn blind(f: &Filling<'_>) -> VerdictLine {
         r(s.placebo_max_correlation),
         r(s.engine_correlation_minute_long),
         r(s.engine_correlation_minute_short),
+        r(s.engine_correlation_hour_long),
+        r(s.engine_correlation_hour_short),
         r(s.total_ratio_long),
         r(s.total_ratio_short)
     );

@@ -4,6 +4,7 @@ use super::Filling;
 use super::variants::haircuts;
 use super::words::seconds;
 use crate::report::{Waterfall, WaterfallRow};
+use cofferdam_market_sim::perp::Run;
 use cofferdam_market_sim::study::{Labels, VariantRuns, usd};
 use cofferdam_market_sim::tally::EventTally;
 
@@ -11,7 +12,7 @@ use cofferdam_market_sim::tally::EventTally;
 const SHOWN: usize = 3;
 
 /// The replay, then the variants with the largest bad debt, the most insurance layers that paid and the most taken from
-/// winners, each once. First seed.
+/// winners, each once. Of each the seed that the summary shows.
 pub(super) fn waterfalls(f: &Filling<'_>) -> Vec<Waterfall> {
     let mut out = vec![of_run(f, &f.outcome.replay)];
     out.extend(telling(&f.outcome.variants).into_iter().map(|v| of_run(f, v)));
@@ -22,10 +23,14 @@ pub(super) fn waterfalls(f: &Filling<'_>) -> Vec<Waterfall> {
 type Rank = fn(&VariantRuns) -> i128;
 
 const RANKS: [Rank; SHOWN] = [
-    |v| v.runs.first().map_or(0, |r| r.losses()),
-    |v| v.runs.first().map_or(0, |r| layers_that_paid(&r.tally.events)),
-    |v| v.runs.first().map_or(0, haircuts),
+    |v| shown(v).map_or(0, |r| r.losses()),
+    |v| shown(v).map_or(0, |r| layers_that_paid(&r.tally.events)),
+    |v| shown(v).map_or(0, haircuts),
 ];
+
+fn shown(v: &VariantRuns) -> Option<&Run> {
+    v.runs.get(v.shown())
+}
 
 fn telling(variants: &[VariantRuns]) -> Vec<&VariantRuns> {
     let mut chosen: Vec<&VariantRuns> = Vec::new();
@@ -51,7 +56,7 @@ fn of_run(f: &Filling<'_>, runs: &VariantRuns) -> Waterfall {
     let labels: Labels = (f.labels)(&runs.config);
     let name = &runs.config.name;
     let deleveraged: i128 =
-        runs.runs.first().map_or(0, |r| r.tally.events.iter().map(|e| e.deleveraged_lots).sum());
+        shown(runs).map_or(0, |r| r.tally.events.iter().map(|e| e.deleveraged_lots).sum());
     let run = if deleveraged > 0 {
         let eth = super::words::exact(deleveraged, -3);
         format!(
@@ -60,8 +65,7 @@ fn of_run(f: &Filling<'_>, runs: &VariantRuns) -> Waterfall {
     } else {
         name.clone()
     };
-    let (open, end) =
-        runs.runs.first().map_or((None, &[][..]), |r| (r.tally.open_event(), &r.tally.events[..]));
+    let (open, end) = shown(runs).map_or((None, &[][..]), |r| (r.tally.open_event(), &r.tally.events[..]));
     let times = &f.study.prepared.minutes.time_ms;
     let span = (times.first().copied().unwrap_or(0), times.last().copied().unwrap_or(0));
     waterfall(run, labels.layers, end, open, span)

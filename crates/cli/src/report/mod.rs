@@ -20,3 +20,8 @@ pub(crate) use data::*;
 pub(crate) fn render(data: &ReportData) -> String {
     page::page(data)
 }
+
+/// The page of a study of loss allocation.
+pub(crate) fn render_adl(data: &AdlReport) -> String {
+    page::adl_page(data)
+}

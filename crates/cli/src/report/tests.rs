@@ -46,6 +46,24 @@ fn text_from_the_data_never_becomes_markup() {
 }
 
 #[test]
+fn a_study_is_a_page_too() {
+    let empty = render_adl(&AdlReport::default());
+    assert_eq!((unbalanced(&empty), empty.matches("Nothing to show").count()), (None, 3));
+    let bad = "<script>alert(1)</script>".to_owned();
+    let data = AdlReport {
+        title: bad.clone(),
+        figures: vec![AdlFigure { what: bad.clone(), how: bad.clone(), ..AdlFigure::default() }],
+        absent: vec![(bad.clone(), bad.clone())],
+        sources: vec![(bad.clone(), bad.clone())],
+        findings: vec![VerdictLine { status: Status::Warn, question: bad.clone(), answer: bad }],
+        waves: vec![AdlWave { number: 1, needed: 1.0, taken: 2.0, deficit: f64::NAN }],
+    };
+    let html = render_adl(&data);
+    assert_eq!(unbalanced(&html), None);
+    assert!(!html.contains("<script") && html.contains("&lt;script&gt;"));
+}
+
+#[test]
 fn the_same_data_gives_the_same_bytes() {
     let data = hostile();
     let json = serde_json::to_string(&data).unwrap_or_default();

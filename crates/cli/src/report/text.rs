@@ -132,6 +132,16 @@ impl Exact {
         self.plus(Self { units: other.units.checked_neg()?, scale: other.scale })
     }
 
+    /// The same with at least so many decimals, so that a table's numbers line up; as it is beyond 38 digits.
+    pub(super) fn with_decimals(self, places: u32) -> Self {
+        self.at_scale(places).map_or(self, |units| Self { units, scale: places })
+    }
+
+    /// How many decimals it has.
+    pub(super) const fn decimals(self) -> u32 {
+        self.scale
+    }
+
     /// Whether the value is zero at any scale.
     pub(super) fn is_zero(self) -> bool {
         self.units == 0

@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use cofferdam_core::{
     Amount, AssetId, AssetScale, AssetView, At, AuctionId, AuctionView, BalanceView, Case, DebtView,
     FundingIndex, GroupId, GroupView, Health, Holder, Index, Item, Level, Line, Lots, MapMemory, MarketId,
-    MarketScale, MarketView, MathError, Memory, Millis, PositionView, Posting, Ppb, PriceView, Quanta, RAY,
-    Rounding, Scaled, Slot, Ticks, Verdict, World, wide,
+    MarketScale, MarketView, MathError, Memory, Millis, PoolId, PoolTotals, PositionView, Posting, Ppb,
+    PriceView, Quanta, RAY, Rounding, Scaled, Slot, Ticks, Verdict, World, wide,
 };
 
 /// One account, its world and a linear margin model.
@@ -39,6 +39,8 @@ pub struct Bench {
     pub cover: Quanta,
     /// The auction that is bid into.
     pub auction: Option<AuctionView>,
+    /// What pools and their borrowers have together; nothing for a pool that is not named.
+    pub totals: Vec<(PoolId, PoolTotals)>,
 }
 
 impl Bench {
@@ -61,6 +63,7 @@ impl Bench {
             allowed: Verdict::ALLOW,
             cover: Quanta::ZERO,
             auction: None,
+            totals: Vec::new(),
         }
     }
 
@@ -116,6 +119,9 @@ impl Bench {
             auction: self.auction,
             next_auction: AuctionId(0),
             what_if: &what_if,
+            totals: &|pool, _| {
+                Ok(self.totals.iter().find(|(id, _)| *id == pool).map_or(PoolTotals::default(), |(_, t)| *t))
+            },
         })
     }
 

@@ -14,13 +14,15 @@
 
 mod allocation;
 mod bench;
+mod promises;
 mod strategy;
 
 use alloc::string::String;
 use core::fmt;
 
-pub use allocation::{Promises, check_allocation};
+pub use allocation::check_allocation;
 pub use bench::Bench;
+pub use promises::Promises;
 pub use strategy::check_strategy;
 
 /// A law of this room.
@@ -39,6 +41,16 @@ pub enum Law {
     Monotone,
     /// Who gained more keeps at least as much (INV-28).
     OrderPreserving,
+    /// No loss is put on principal: only gains pay, and nothing is written down or charged to all (INV-26).
+    Principal,
+    /// Only holders of a position pay (INV-26).
+    OnlyHolders,
+    /// An account that is split in two pays what it paid before, and so do the others, up to rounding (INV-6).
+    SybilNeutral,
+    /// Nobody pays more than a stated part of its base for one need.
+    Capped,
+    /// Two needs one after the other take what both at once would take, up to rounding (INV-29).
+    PathIndependent,
     /// Only unhealthy accounts (INV-17).
     OnlyUnhealthy,
     /// Never more than is there, nor than is allowed.

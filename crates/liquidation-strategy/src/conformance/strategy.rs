@@ -60,7 +60,9 @@ fn there(bench: &Bench, plan: &Plan) -> Result<(), Violation> {
                     take(p.item, p.units)?;
                 }
             }
-            Step::Auction { asset, lot, debt, scaled } => {
+            Step::Auction { asset, lot, debt, scaled }
+            | Step::Offset { asset, amount: lot, debt, scaled, .. }
+            | Step::Redistribute { asset, amount: lot, debt, scaled } => {
                 take(Item::Asset(*asset), lot.get().saturating_neg())?;
                 take(Item::Debt(*debt), i128::try_from(scaled.get()).map_err(broken)?.saturating_neg())?;
             }

@@ -125,7 +125,7 @@ fn compare(minutes: &Minutes, expected: &[f64], recorded: &[i64], span: Range<us
 }
 
 /// Sums per clock hour, one entry for each hour between the first and the last row.
-fn by_hour(times_ms: &[u64], series: &[f64]) -> Vec<f64> {
+pub(crate) fn by_hour(times_ms: &[u64], series: &[f64]) -> Vec<f64> {
     let first = times_ms.first().map_or(0, |t| t / 3_600_000);
     let mut sums = Vec::new();
     for (time, x) in times_ms.iter().zip(series) {

@@ -50,6 +50,7 @@ mod stats;
 mod verify;
 mod windows;
 
+pub(crate) use blind::by_hour;
 pub use blind::{Blind, BlindSide, Fit, blind_validation};
 pub use chance::{Stream, normal_cdf, normal_quantile};
 pub use draw::{ImpliedBook, Rule, draw_implied};

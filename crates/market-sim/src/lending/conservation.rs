@@ -1,7 +1,8 @@
 //! A second book beside the stack's, kept from postings alone: nothing is created or lost (INV-1), sums of shares and scaled
-//! debts are those of their holders (INV-8), and nobody's cash is below zero (INV-7).
+//! debts are those of their holders (INV-8), and nobody's cash is below zero (INV-7) but a group's that holds something else behind it
+//! (reserves that absorb accounts and sell what they hold later).
 
-use cofferdam_core::{Holder, Item, Posting};
+use cofferdam_core::{AssetId, Holder, Item, Posting};
 use cofferdam_stack::State;
 use std::collections::BTreeMap;
 
@@ -45,12 +46,19 @@ impl Shadow {
             let may_owe = match item {
                 // the pool is the other side of debts and shares
                 Item::Debt(_) | Item::Share(_) => !matches!(holder, Holder::Group(_)),
+                Item::Asset(_) if matches!(holder, Holder::Group(_)) => self.backed(holder),
                 _ => matches!(holder, Holder::Outside | Holder::House(_)),
             };
             if units < 0 && !may_owe {
                 self.fail(format!("{holder:?} holds {units} of {item:?}"));
             }
         }
+    }
+
+    /// Whether a holder has some of any asset.
+    fn backed(&self, holder: Holder) -> bool {
+        let assets = (holder, Item::Asset(AssetId(0)))..=(holder, Item::Asset(AssetId(u32::MAX)));
+        self.held.range(assets).any(|(_, units)| *units > 0)
     }
 
     /// Compares the state's own book, holder by holder, and sums it.

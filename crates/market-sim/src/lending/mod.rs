@@ -101,8 +101,8 @@ impl Terms {
     fn of(stack: &RiskStack) -> Result<Self, LendingError> {
         let parts = stack.parts();
         let lent = parts.pools.iter().find_map(|p| match p.kind {
-            PoolKind::Lending { asset } => Some((p.id, asset)),
-            PoolKind::Trading { .. } => None,
+            PoolKind::Lending { asset, .. } => Some((p.id, asset)),
+            PoolKind::Trading { .. } | PoolKind::Offset { .. } => None,
         });
         let (pool, debt) = lent.ok_or(LendingError::Stack { missing: "lending pool" })?;
         let numeraire = parts.assets.iter().find(|a| a.id == debt && a.numeraire);

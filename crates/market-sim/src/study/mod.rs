@@ -13,5 +13,5 @@ pub use prepare::{Prepared, SeedBook};
 pub use runs::{Blinded, LinkedCase, LinkedSeed, Progress, Study, StudyOutcome, TippingCell, VariantRuns};
 pub use summary::{
     BlindSummary, Labels, LinkedSeedSummary, LinkedSummary, MutationSummary, ReplaySummary, Summary,
-    VariantSummary, spread, usd,
+    VariantSummary, by_name, spread, usd,
 };

@@ -29,6 +29,8 @@ pub struct VariantRuns {
     pub config: VariantConfig,
     /// One per seed.
     pub runs: Vec<Run>,
+    /// The seed of each.
+    pub seeds: Vec<u64>,
     /// Forced notional in quanta of the twin whose forced flow moves no price, for the first seed.
     pub twin_forced: Option<i128>,
 }
@@ -71,6 +73,8 @@ pub struct Blinded {
     pub expected: Blind,
     /// Correlation per minute of one drawn population, run through the engine.
     pub engine_minute_r: PerSide<f64>,
+    /// The same per clock hour.
+    pub engine_hour_r: PerSide<f64>,
     /// Simulated over observed.
     pub engine_total_ratio: PerSide<f64>,
     /// Predicted lots per row after the cut.
@@ -167,7 +171,8 @@ impl Study {
         let mutations = self.parallel(&p.scenario.mutations, progress, |config| {
             let run =
                 self.one(&Job { config, book: &books[0], reference: None, shares: None, twin: false }, None)?;
-            Ok(VariantRuns { config: config.clone(), runs: vec![run], twin_forced: None })
+            let seeds = vec![books[0].seed];
+            Ok(VariantRuns { config: config.clone(), runs: vec![run], seeds, twin_forced: None })
         })?;
         progress.begin("predicting what was not seen", 1);
         let blind = self.blind()?;
@@ -191,7 +196,12 @@ impl Study {
             .forced_total();
         Ok(StudyOutcome {
             book: books.swap_remove(0),
-            replay: VariantRuns { config: replay_config, runs: replays, twin_forced: Some(replay_twin) },
+            replay: VariantRuns {
+                config: replay_config,
+                runs: replays,
+                seeds: p.scenario.seeds.clone(),
+                twin_forced: Some(replay_twin),
+            },
             mutations,
             variants,
             blind,
@@ -226,7 +236,8 @@ impl Study {
             .map(|config| {
                 let of_seeds: Vec<Run> = runs.by_ref().take(books.len()).collect();
                 let twin_forced = runs.next().map(|r| r.forced_total());
-                VariantRuns { config: config.clone(), runs: of_seeds, twin_forced }
+                let seeds = books.iter().map(|b| b.seed).collect();
+                VariantRuns { config: config.clone(), runs: of_seeds, seeds, twin_forced }
             })
             .collect())
     }
@@ -372,6 +383,11 @@ impl Study {
             engine_minute_r: PerSide::from_fn(|side| {
                 let (s, o) = lots(side);
                 implied::correlation(&s, &o)
+            }),
+            engine_hour_r: PerSide::from_fn(|side| {
+                let (s, o) = lots(side);
+                let hours = |x: &[f64]| implied::by_hour(&tail.time_ms[skip..], x);
+                implied::correlation(&hours(&s), &hours(&o))
             }),
             engine_total_ratio: PerSide::from_fn(|side| {
                 let (s, o) = lots(side);

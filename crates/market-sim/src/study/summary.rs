@@ -96,8 +96,11 @@ pub struct ReplaySummary {
     pub bad_debt_usd: String,
     /// Paid by insurance.
     pub insurance_drawn_usd: String,
-    /// Conservation was checked over all holders so many times; every posting balances besides.
+    /// The whole book was summed over all holders so many times.
     pub conservation_checks: u64,
+    /// Steps of the engine, each input's among them, after which the sums of all postings were zero and every holding that they
+    /// touched was in the state what was posted to it.
+    pub conservation_steps: u64,
     /// What forced selling triggers, as the share of forced selling that the recorded one seems to have caused itself at the
     /// assumed depth.
     pub branching_ratio: f64,
@@ -133,6 +136,10 @@ pub struct BlindSummary {
     pub engine_correlation_minute_long: f64,
     /// One drawn population through the engine, per minute.
     pub engine_correlation_minute_short: f64,
+    /// One drawn population through the engine, per hour.
+    pub engine_correlation_hour_long: f64,
+    /// One drawn population through the engine, per hour.
+    pub engine_correlation_hour_short: f64,
     /// One drawn population through the engine.
     pub engine_total_ratio_long: f64,
     /// One drawn population through the engine.
@@ -149,7 +156,9 @@ pub struct BlindSummary {
     pub rate_short_eth_per_minute: f64,
 }
 
-/// One variant. Where there are several seeds: the median, and p5 and p95 beside it (nearest rank).
+/// One variant. Where there are several seeds, every figure is that of one of them, [`seed`](Self::seed), the median by bad debt, so
+/// that they add up: bad debt is what insurance paid, what was taken from winners and suppliers, and the open deficit, exactly.
+/// Beside it p5 and p95 over all seeds (nearest rank).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct VariantSummary {
     /// Its name.
@@ -158,6 +167,8 @@ pub struct VariantSummary {
     pub what: String,
     /// How many seeds.
     pub seeds: usize,
+    /// Whose figures these are: the median by bad debt, of equal ones by what was liquidated.
+    pub seed: u64,
     /// Closed by force.
     pub liquidated_usd: String,
     /// p5 and p95.
@@ -198,10 +209,14 @@ pub struct VariantSummary {
     pub refused_by_breaker: u64,
     /// What was done, by kind.
     pub measures: BTreeMap<&'static str, u64>,
-    /// Paid per insurance layer.
+    /// Paid per insurance layer; the sum is what insurance paid.
     pub layers_usd: BTreeMap<String, String>,
-    /// Trips per breaker.
+    /// Borne by suppliers of a pool.
+    pub taken_from_suppliers_usd: String,
+    /// Trips per breaker of the stack file, those that never tripped included.
     pub breaker_trips: BTreeMap<String, u64>,
+    /// Verdicts per breaker that cut a forced close, put it off, or refused a request.
+    pub breaker_limits: BTreeMap<String, u64>,
     /// Whether every result of every seed equals the replay's.
     pub no_effect: bool,
     /// Deficit that nobody paid at the end.
@@ -302,21 +317,40 @@ pub struct Labels {
     pub breakers: Vec<String>,
 }
 
+/// Borne by suppliers of a pool.
+fn suppliers(run: &Run) -> i128 {
+    run.tally.events.iter().map(|e| e.written_down).sum()
+}
+
+/// Counts by place in the stack file as counts by name; every name is there, those that did nothing with zero.
+#[must_use]
+pub fn by_name(names: &[String], counts: &BTreeMap<u32, u64>) -> BTreeMap<String, u64> {
+    let mut out: BTreeMap<String, u64> = names.iter().map(|n| (n.clone(), 0)).collect();
+    for (i, n) in counts {
+        *out.entry(names.get(*i as usize).cloned().unwrap_or_else(|| i.to_string())).or_default() += n;
+    }
+    out
+}
+
 impl VariantRuns {
+    /// The place of the run whose figures stand for all: the median by bad debt, of equal ones by what was liquidated.
+    #[must_use]
+    pub fn shown(&self) -> usize {
+        let mut order: Vec<usize> = (0..self.runs.len()).collect();
+        order.sort_by_key(|i| (self.runs[*i].losses(), self.runs[*i].forced_total(), *i));
+        order.get((order.len() * 50).div_ceil(100).max(1) - 1).copied().unwrap_or(0)
+    }
+
     /// Summarises one variant beside the replay.
     #[must_use]
     pub fn summary(&self, replay: &[Run], labels: &Labels) -> VariantSummary {
         let runs = &self.runs;
         let name = |list: &[String], i: u32| list.get(i as usize).cloned().unwrap_or_else(|| i.to_string());
-        let first = &runs[0];
-        let c = &first.tally.counts;
-        let (liquidated_usd, liquidated_usd_range) = money(runs, Run::forced_total);
-        let (bad_debt_usd, bad_debt_usd_range) = money(runs, Run::losses);
-        let (insurance_drawn_usd, insurance_drawn_usd_range) = money(runs, drawn);
-        let (insurance_needed_usd, insurance_needed_usd_range) = money(runs, |r| r.tally.insurance_needed);
-        let (taken_from_winners_usd, taken_from_winners_usd_range) = money(runs, haircuts);
-        let millionths = runs.iter().map(|r| (r.max_drawdown * 1e6) as i64).collect();
-        let [d50, d5, d95] = spread(millionths).unwrap_or_default().map(|x| x as f64 / 1e6);
+        let (first, shown) = (&runs[0], &runs[self.shown()]);
+        let c = &shown.tally.counts;
+        let range = |of: &dyn Fn(&Run) -> i128| money(runs, of).1;
+        let millionths = |r: &Run| (r.max_drawdown * 1e6) as i64;
+        let [_, d5, d95] = spread(runs.iter().map(millionths).collect()).unwrap_or_default();
         let branching_ratio =
             branching(first.forced_total(), self.twin_forced.unwrap_or_else(|| first.forced_total()));
         let same = |a: &Run, b: &Run| {
@@ -326,26 +360,26 @@ impl VariantRuns {
                 && drawn(a) == drawn(b)
         };
         let mut layers: BTreeMap<String, i128> = BTreeMap::new();
-        for e in &first.tally.events {
+        for e in &shown.tally.events {
             for (layer, paid) in &e.layers {
                 *layers.entry(name(&labels.layers, *layer)).or_default() += paid;
             }
         }
-        let median = |of: &dyn Fn(&Run) -> u64| spread(runs.iter().map(of).collect()).unwrap_or_default()[0];
         VariantSummary {
             name: self.config.name.clone(),
             what: self.config.what.clone(),
             seeds: runs.len(),
-            liquidated_usd,
-            liquidated_usd_range,
-            bad_debt_usd,
-            bad_debt_usd_range,
-            insurance_drawn_usd,
-            insurance_drawn_usd_range,
-            insurance_needed_usd,
-            insurance_needed_usd_range,
-            taken_from_winners_usd,
-            taken_from_winners_usd_range,
+            seed: self.seeds.get(self.shown()).copied().unwrap_or_default(),
+            liquidated_usd: usd(shown.forced_total()),
+            liquidated_usd_range: range(&Run::forced_total),
+            bad_debt_usd: usd(shown.losses()),
+            bad_debt_usd_range: range(&Run::losses),
+            insurance_drawn_usd: usd(drawn(shown)),
+            insurance_drawn_usd_range: range(&drawn),
+            insurance_needed_usd: usd(shown.tally.insurance_needed),
+            insurance_needed_usd_range: range(&|r| r.tally.insurance_needed),
+            taken_from_winners_usd: usd(haircuts(shown)),
+            taken_from_winners_usd_range: range(&haircuts),
             branching_ratio,
             branching_warning: !(BRANCHING.0..=BRANCHING.1).contains(&branching_ratio),
             later_rounds_share: if first.forced_total() == 0 {
@@ -353,12 +387,12 @@ impl VariantRuns {
             } else {
                 first.later_rounds_notional as f64 / first.forced_total() as f64
             },
-            max_drawdown: d50,
-            max_drawdown_range: [d5, d95],
-            events: median(&|r| r.tally.events.iter().filter(|e| e.id.is_some()).count() as u64),
-            steps: median(&|r| r.tally.counts.steps),
-            openings_refused: median(&|r| r.refused),
-            refused_by_breaker: median(&|r| r.tally.counts.refused_by_breaker),
+            max_drawdown: millionths(shown) as f64 / 1e6,
+            max_drawdown_range: [d5, d95].map(|x| x as f64 / 1e6),
+            events: shown.tally.events.iter().filter(|e| e.id.is_some()).count() as u64,
+            steps: c.steps,
+            openings_refused: shown.refused,
+            refused_by_breaker: c.refused_by_breaker,
             measures: [
                 ("full_closes", c.full_closes),
                 ("partial_closes", c.partial_closes),
@@ -370,9 +404,11 @@ impl VariantRuns {
             ]
             .into(),
             layers_usd: layers.into_iter().map(|(k, v)| (k, usd(v))).collect(),
-            breaker_trips: c.trips.iter().map(|(i, n)| (name(&labels.breakers, *i), *n)).collect(),
+            taken_from_suppliers_usd: usd(suppliers(shown)),
+            breaker_trips: by_name(&labels.breakers, &c.trips),
+            breaker_limits: by_name(&labels.breakers, &c.limits),
             no_effect: runs.iter().zip(replay).all(|(a, b)| same(a, b)),
-            open_deficit_usd: usd(first.open_deficit),
+            open_deficit_usd: usd(shown.open_deficit),
             state_hash: hex(&first.state_hash),
         }
     }
@@ -434,6 +470,7 @@ impl StudyOutcome {
                 bad_debt_usd: usd(first.losses()),
                 insurance_drawn_usd: usd(drawn(first)),
                 conservation_checks: first.conservation_checks,
+                conservation_steps: first.steps_conserved,
                 branching_ratio: branching(first.forced_total(), self.replay_twin),
             },
             mutations: self
@@ -457,6 +494,8 @@ impl StudyOutcome {
                 total_ratio_short: e.short.test.total_ratio,
                 engine_correlation_minute_long: b.engine_minute_r.long,
                 engine_correlation_minute_short: b.engine_minute_r.short,
+                engine_correlation_hour_long: b.engine_hour_r.long,
+                engine_correlation_hour_short: b.engine_hour_r.short,
                 engine_total_ratio_long: b.engine_total_ratio.long,
                 engine_total_ratio_short: b.engine_total_ratio.short,
                 adverse_return_correlation_minute_long: e.long.adverse_return.minute_r,

@@ -1,13 +1,13 @@
 //! What the world does to a preset, and what is watched while it does: one check per law.
 
 use cofferdam_core::{
-    Amount, AssetId, Decimal, GroupId, Holder, Instrument, Item, Level, Lots, MarketId, Millis, OrderId,
-    PoolId, Posting, Quote, Rounding, SourceId, Ticks, World,
+    Amount, AssetId, Decimal, FundingIndex, GroupId, Holder, Instrument, Item, Level, Lots, MarketId, Millis,
+    OrderId, PoolId, Posting, Quanta, Quote, Rounding, ScenarioPrice, SourceId, Ticks, World,
 };
 use cofferdam_margin_engine::{Account, Holdings};
 use cofferdam_stack::{
-    Answer, Body, Effect, Engine, Fact, Input, InputId, Observer, Order, OrderOutcome, Reason, RiskStack,
-    State, StepCause, Work,
+    Answer, Body, Effect, Engine, Fact, Input, InputId, MarketScenarios, Observer, Order, OrderOutcome,
+    Reason, RiskStack, State, StepCause, Work,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,6 +72,7 @@ pub(crate) fn lending() -> impl Strategy<Value = Vec<Op>> {
         6 => (group(), 1_i64..17_000).prop_map(|(g, x)| Op::Borrow(g, x)),
         2 => (group(), 1_i64..40_000).prop_map(|(g, x)| Op::Repay(g, x)),
         9 => (group(), size()).prop_map(|(g, x)| Op::Bid(g, x)),
+        1 => size().prop_map(|x| Op::Bid(RESERVES, x)),
     ];
     prop::collection::vec(op, 1..50)
 }
@@ -82,6 +83,8 @@ pub(crate) struct Bench {
     twin: RiskStack,
     market: Option<MarketId>,
     pool: Option<PoolId>,
+    /// Whether what instruments are worth in each scenario comes in with every price.
+    scenarios: bool,
     first: Ticks,
     now: u64,
     number: u64,
@@ -169,6 +172,32 @@ impl Watch<'_> {
         target.is_some_and(|l| l.slack() >= 0)
     }
 
+    /// INV-19: nine tenths of what a plan itself moved would have been enough.
+    fn moved_too_much(&self, group: GroupId, facts: &[Fact]) -> bool {
+        let mut account = account(&self.before, group);
+        let mut closed = false;
+        let own = Holder::Group(group);
+        let posted = facts.iter().filter_map(|f| match f {
+            Fact::Post { reason: Reason::Funding, .. } => None,
+            Fact::Post { postings, .. } => Some(postings),
+            _ => None,
+        });
+        for p in posted.flatten().filter(|p| p.holder == own) {
+            closed |= matches!(p.item, Item::Position(_));
+            let funding = match p.item {
+                Item::Position(m) => self.before.market(m).map_or(FundingIndex::ZERO, |v| v.funding),
+                _ => FundingIndex::ZERO,
+            };
+            let part = |x: i128| x * 9 / 10;
+            if account.apply(p.item, part(p.units), Quanta::new(part(p.cost.get())), funding).is_err() {
+                return false;
+            }
+        }
+        let Some(health) = health_of(self.stack, &self.before, group, &account) else { return false };
+        let target = health.line(Level::LiquidationEnd).or(health.line(Level::Maintenance));
+        closed && target.is_some_and(|l| l.slack() >= 0)
+    }
+
     /// INV-18: a fill at the mark below the frontier (equity covers the penalty on everything) lowered the ratio.
     fn lowered(&self, order: &Order, lots: Lots, after: &State) -> bool {
         let line = |state: &State| health(self.stack, state, order.group)?.line(Level::Maintenance);
@@ -201,6 +230,9 @@ impl Observer for Watch<'_> {
             });
             if forced && !below(self.stack, &self.before, *group) {
                 self.note(17, format!("{group} was liquidated and was not below maintenance"));
+            }
+            if below(self.stack, &self.before, *group) && self.moved_too_much(*group, facts) {
+                self.note(19, format!("{group}: nine tenths of what was closed would have been enough"));
             }
         }
         for fact in facts {
@@ -245,13 +277,18 @@ fn units(whole: i64, exponent: i32) -> i128 {
 }
 
 impl Bench {
-    pub(crate) fn new(make: &dyn Fn() -> RiskStack, market: Option<MarketId>, pool: Option<PoolId>) -> Self {
+    pub(crate) fn new(
+        make: &dyn Fn() -> RiskStack,
+        (market, pool): (Option<MarketId>, Option<PoolId>),
+        scenarios: bool,
+    ) -> Self {
         let (engine, twin) = (Engine::new(make()), make());
         let mut bench = Self {
             engine,
             twin,
             market,
             pool,
+            scenarios,
             first: Ticks::ZERO,
             now: 1_000_000,
             number: 1,
@@ -295,6 +332,7 @@ impl Bench {
     fn price(&mut self, thousandths: i64) {
         let parts = self.twin.parts();
         let mut quotes = Vec::new();
+        let mut sets = Vec::new();
         let mut quote = |instrument, exponent: i32, moves: bool| {
             let first = units(2_000, exponent);
             let price = if moves { first * i128::from(thousandths) / 1_000 } else { first };
@@ -303,14 +341,22 @@ impl Bench {
             quotes.extend((1..=20).map(|s| {
                 (instrument, Quote { source: SourceId(s), price, confidence: Ticks::ZERO, published })
             }));
+            price
         };
         for m in &parts.markets {
-            quote(Instrument::Market(m.id), m.tick_exponent, Some(m.id) == self.market);
+            let base = quote(Instrument::Market(m.id), m.tick_exponent, Some(m.id) == self.market);
+            // sixteen, up to a tenth below and above
+            let at = |k: i64| Ticks::new(base.get() + base.get() / 80 * k);
+            let values = (-8..=8).filter(|k| *k != 0).map(|k| ScenarioPrice { low: at(k), high: at(k) });
+            sets.push(MarketScenarios { market: m.id, base, values: values.collect() });
         }
         for a in parts.assets.iter().filter(|a| !a.numeraire) {
             quote(Instrument::Asset(a.id), a.scale.price_exponent.into(), true);
         }
         self.send(Body::Quotes(quotes));
+        if self.scenarios {
+            self.send(Body::Scenarios(sets));
+        }
         if let (Ticks::ZERO, Some(m)) = (self.first, self.market) {
             self.first = self.engine.state().market(m).unwrap().mark.mid;
         }

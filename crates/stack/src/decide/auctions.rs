@@ -195,8 +195,7 @@ impl RiskStack {
             Posting::transfer(Holder::Auction(id), pool, Item::Debt(auction.debt), units).into();
         p.extend(Posting::transfer(deficit, pool, Item::Asset(auction.debt), auction.owed.get()));
         draft.post(Reason::BadDebt, p)?;
-        self.insure(draft, auction.debt, auction.owed, (LossCause::BadDebt, Some(auction.of)), None)?;
-        self.allocate_or_carry(draft, auction.debt)
+        self.insure(draft, auction.debt, auction.owed, (LossCause::BadDebt, Some(auction.of)), None)
     }
 }
 

@@ -167,7 +167,13 @@ impl RiskStack {
         self.observe(draft, &Observation::Done(action))
     }
 
-    fn keep(&self, draft: &mut Draft<'_>, keeper: GroupId, group: GroupId, plan: Plan) -> Step<()> {
+    pub(super) fn keep(
+        &self,
+        draft: &mut Draft<'_>,
+        keeper: GroupId,
+        group: GroupId,
+        plan: Plan,
+    ) -> Step<()> {
         for step in plan.steps {
             match step {
                 Move::Move(postings) => {
@@ -181,9 +187,15 @@ impl RiskStack {
                 }
                 Move::Loss { holder, asset, amount } => self.write_off(draft, holder, asset, amount)?,
                 Move::Bands(bands) => Self::set_bands(draft, group, bands)?,
+                Move::Offset { pool, asset, amount, debt, scaled } => {
+                    self.offset(draft, group, pool, (asset, amount), (debt, scaled))?;
+                }
+                Move::Redistribute { asset, amount, debt, scaled } => {
+                    self.redistribute(draft, group, (asset, amount), (debt, scaled))?;
+                }
                 _ => {
                     return Err(super::StepError::Contract(
-                        "a keeper's plan holds steps other than move, bands and loss",
+                        "a keeper's plan holds steps other than move, bands, loss, offset and redistribution",
                     ));
                 }
             }

@@ -74,12 +74,15 @@ impl RiskStack {
     /// The asset that a pool's owners put in and take out, and what the pool is worth in it to who asks.
     fn pool_worth(&self, draft: &Draft<'_>, pool: PoolId, rounding: Rounding) -> Step<(AssetId, i128)> {
         match self.pool(pool).map(|(_, terms)| &terms.kind) {
-            Some(PoolKind::Lending { asset }) => Ok((*asset, self.pool_assets(draft, pool, *asset)?)),
+            Some(PoolKind::Lending { asset, .. }) => Ok((*asset, self.pool_assets(draft, pool, *asset)?)),
             Some(PoolKind::Trading { market, .. }) => {
                 let (view, _) = self.market_terms(draft, *market)?;
                 Ok((view.settlement, self.trading_assets(draft, pool, *market, rounding)?))
             }
-            None => refuse(Rejection::Unknown { what: Named::Pool, id: pool.0 }),
+            // its deposits are not shares of a worth
+            Some(PoolKind::Offset { .. }) | None => {
+                refuse(Rejection::Unknown { what: Named::Pool, id: pool.0 })
+            }
         }
     }
 
@@ -97,6 +100,9 @@ impl RiskStack {
     ) -> Step<()> {
         if amount.get() <= 0 {
             return malformed("amount", "above zero");
+        }
+        if let Some(PoolKind::Offset { .. }) = self.pool(pool).map(|(_, p)| &p.kind) {
+            return self.offset_deposit(draft, group, pool, amount);
         }
         self.accrue(draft)?;
         let (asset, worth) = self.pool_worth(draft, pool, Rounding::Up)?;
@@ -126,6 +132,9 @@ impl RiskStack {
     ) -> Step<()> {
         if shares == 0 {
             return malformed("shares", "above zero");
+        }
+        if let Some(PoolKind::Offset { .. }) = self.pool(pool).map(|(_, p)| &p.kind) {
+            return self.offset_withdraw(draft, group, pool, shares);
         }
         self.accrue(draft)?;
         let (asset, worth) = self.pool_worth(draft, pool, Rounding::Down)?;
@@ -183,6 +192,7 @@ impl RiskStack {
         draft.post(Reason::Borrow, p)?;
         self.place(draft, group, ActionKind::Borrow)?;
         self.require_health(draft, group, Level::Initial)?;
+        self.require_floors(draft, group, None)?;
         self.observe(draft, &Observation::Done(action))
     }
 

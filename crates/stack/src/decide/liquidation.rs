@@ -5,7 +5,8 @@ use super::exchange::check_move;
 use super::loss::{DEFICIT, closes};
 use super::{Step, StepError, refuse};
 use crate::{
-    Alarm, Effect, Fact, Order, PoolKind, Reason, RiskStack, Work, draft::Draft, stack::slots, store::Store,
+    Alarm, Effect, EventMark, Fact, Order, PoolKind, Reason, RiskStack, Work, draft::Draft, stack::slots,
+    store::Store,
 };
 use cofferdam_core::{
     Action, ActionKind, AuctionView, Case, GroupId, Health, Holder, House, Instrument, Item, LayerId, Level,
@@ -85,11 +86,11 @@ impl RiskStack {
         {
             return Ok(Err(Refusal::Healthy)); // the next price asks again
         }
-        let allowed = self.allowed(draft, group, &holdings)?;
+        let (allowed, limits) = self.allowed(draft, group, &holdings)?;
         let cover = self.cover_of(draft, &holdings.group(group))?;
         let next_auction = self.next_auction(draft)?;
         let at = draft.head().at;
-        draft
+        let planned = draft
             .with_memory(slots::LIQUIDATION, |d, m| {
                 let what_if = |postings: &[Posting]| self.what_if(d, group, postings);
                 let case = Case {
@@ -102,10 +103,15 @@ impl RiskStack {
                     auction,
                     next_auction,
                     what_if: &what_if,
+                    totals: &|pool, collateral| self.totals(d, pool, collateral),
                 };
                 self.parts.liquidation.plan(&case, bid, m)
             })?
-            .map_err(StepError::from)
+            .map_err(StepError::from)?;
+        if let Some(breaker) = limits.filter(|_| was_cut(&planned, allowed.allowed(at.time))) {
+            draft.record(Fact::Event(EventMark::Limited { breaker }))?;
+        }
+        Ok(planned)
     }
 
     pub(crate) fn what_if(
@@ -130,8 +136,13 @@ impl RiskStack {
         self.parts.margin.assess(&holdings.group(group), draft).map_err(overflow)
     }
 
-    /// What the breakers allow to be closed of the group's largest position.
-    fn allowed(&self, draft: &Draft<'_>, group: GroupId, holdings: &Holdings) -> Step<Verdict> {
+    /// What the breakers allow to be closed of the group's largest position, and which of them allows less than all.
+    fn allowed(
+        &self,
+        draft: &Draft<'_>,
+        group: GroupId,
+        holdings: &Holdings,
+    ) -> Step<(Verdict, Option<u32>)> {
         let mut largest: Option<(Quanta, MarketId, Lots)> = None;
         for p in holdings.group(group).positions {
             let (view, _) = self.market_terms(draft, p.market)?;
@@ -142,9 +153,9 @@ impl RiskStack {
         }
         match largest {
             Some((notional, market, lots)) => {
-                self.admitted(draft, &Action::Liquidate { group, market, lots: lots.try_neg()?, notional })
+                self.strictest(draft, &Action::Liquidate { group, market, lots: lots.try_neg()?, notional })
             }
-            None => Ok(Verdict::ALLOW),
+            None => Ok((Verdict::ALLOW, None)),
         }
     }
 
@@ -170,6 +181,16 @@ impl RiskStack {
                     self.deleverage(draft, group, market, lots, price)?
                 }
                 Move::Loss { holder, asset, amount } => self.write_off(draft, holder, asset, amount)?,
+                Move::Offset { pool, asset, amount, debt, scaled } => {
+                    let value = self.worth(draft, asset, amount)?;
+                    self.offset(draft, group, pool, (asset, amount), (debt, scaled))?;
+                    self.forced(draft, value)?;
+                }
+                Move::Redistribute { asset, amount, debt, scaled } => {
+                    let value = self.worth(draft, asset, amount)?;
+                    self.redistribute(draft, group, (asset, amount), (debt, scaled))?;
+                    self.forced(draft, value)?;
+                }
             }
         }
         match again {
@@ -193,7 +214,11 @@ impl RiskStack {
         closes(lots, held)?;
         let (view, _) = self.market_terms(draft, market)?;
         let notional = view.scale.absolute_notional(lots, view.mark.mid)?;
-        let verdict = self.admitted(draft, &Action::Liquidate { group, market, lots, notional })?;
+        let (verdict, limits) =
+            self.strictest(draft, &Action::Liquidate { group, market, lots, notional })?;
+        if let Some(breaker) = limits {
+            draft.record(Fact::Event(EventMark::Limited { breaker }))?; // the plan looked at another position
+        }
         let allowed = verdict.allowed(draft.now());
         let size = u128::from(lots.get().unsigned_abs()).min(allowed);
         let size = i64::try_from(size).map_err(|_| MathError::Overflow)?;
@@ -483,6 +508,21 @@ impl RiskStack {
 
     pub(crate) fn known_layer(&self, id: LayerId) -> bool {
         self.parts.layers.iter().any(|l| l.id == id)
+    }
+}
+
+/// Whether a plan took all that the breakers allowed, which was less than there was to take, or has to wait for them.
+fn was_cut(planned: &Result<Plan, Refusal>, allowed: u128) -> bool {
+    match planned {
+        Ok(plan) if allowed == 0 => plan.again.is_some(),
+        Ok(plan) => plan.steps.iter().any(|step| match step {
+            Move::Order { lots, .. } | Move::Trade { lots, .. } | Move::Take { lots, .. } => {
+                u128::from(lots.get().unsigned_abs()) >= allowed
+            }
+            _ => false,
+        }),
+        Err(Refusal::NotBefore { .. }) => allowed == 0,
+        Err(_) => false,
     }
 }
 

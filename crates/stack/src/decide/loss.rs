@@ -78,8 +78,8 @@ impl RiskStack {
         Ok(Some(Standing { layer: id, capacity, drawn_event, drawn_total: layer.drawn_total }))
     }
 
-    /// Draws on insurance for a deficit that was just booked, and asks for an allocation of what is left over the winners of
-    /// `market`, where there is one. A draw that was not paid, and a deficit that is asked for again, are the same loss: it is
+    /// Draws on insurance for a deficit that was just booked, and has what is left allocated: over the winners of `market`, or
+    /// over nobody where there is none. A draw that was not paid, and a deficit that is asked for again, are the same loss: it is
     /// not counted twice.
     pub(crate) fn insure(
         &self,
@@ -106,14 +106,16 @@ impl RiskStack {
         }
         let left = draft.deficit(asset);
         self.observe_deficit(draft, asset)?;
-        if left.get() > 0
-            && let Some(market) = market
-        {
+        match market {
+            _ if left.is_zero() => Ok(()),
             // a moment later, so that the losses of one cascade are allocated together and not one by one
-            let due = draft.now().try_add(Millis(1))?;
-            draft.schedule(due, Work::Allocate { asset, market })?;
+            Some(market) => {
+                let due = draft.now().try_add(Millis(1))?;
+                Ok(draft.schedule(due, Work::Allocate { asset, market })?)
+            }
+            // nobody wins where nothing is traded: a pool is written down at once, or the deficit is carried
+            None => self.allocate_or_carry(draft, asset),
         }
-        Ok(())
     }
 
     pub(crate) fn observe_deficit(&self, draft: &mut Draft<'_>, asset: AssetId) -> Step<()> {
@@ -281,7 +283,7 @@ impl RiskStack {
                     amount
                 }
                 Measure::WriteDown { pool, amount } => match self.pool(pool).map(|(_, t)| &t.kind) {
-                    Some(PoolKind::Lending { asset }) if *asset == need.asset => amount,
+                    Some(PoolKind::Lending { asset, .. }) if *asset == need.asset => amount,
                     Some(PoolKind::Trading { market, .. }) if self.settles(*market, need.asset) => amount,
                     _ => {
                         return Err(StepError::Contract(
@@ -476,18 +478,18 @@ impl RiskStack {
             Posting::transfer(holder, Holder::Pool(pool), Item::Debt(asset), scaled).into();
         p.extend(Posting::transfer(DEFICIT, Holder::Pool(pool), Item::Asset(asset), owed));
         draft.post(Reason::BadDebt, p)?;
-        self.insure(draft, asset, Amount::new(owed), (LossCause::BadDebt, Some(group)), None)?;
-        self.allocate_or_carry(draft, asset)
+        self.insure(draft, asset, Amount::new(owed), (LossCause::BadDebt, Some(group)), None)
     }
 
     /// The pool that lends an asset.
     pub(crate) fn lender(&self, asset: AssetId) -> Option<PoolId> {
-        let lends = |p: &&crate::PoolTerms| matches!(p.kind, PoolKind::Lending { asset: a } if a == asset);
+        let lends =
+            |p: &&crate::PoolTerms| matches!(p.kind, PoolKind::Lending { asset: a, .. } if a == asset);
         self.parts.pools.iter().find(lends).map(|p| p.id)
     }
 
     /// An allocation inside another step: one that fails leaves the deficit open with an alarm, and the step goes on.
-    pub(crate) fn allocate_or_carry(&self, draft: &mut Draft<'_>, asset: AssetId) -> Step<()> {
+    fn allocate_or_carry(&self, draft: &mut Draft<'_>, asset: AssetId) -> Step<()> {
         if let Err(e) = draft.attempt(|d| self.allocate(d, asset, None)) {
             draft.raise(Alarm::Failed { what: e.to_string() });
         }

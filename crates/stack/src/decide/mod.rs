@@ -1,6 +1,7 @@
 //! `decide`: pure. From a state and an input (or an entry of the work queue) to facts and effects. The same inputs give the
 //! same facts on every machine.
 
+mod across;
 mod auctions;
 mod bands;
 mod clearing;
@@ -9,6 +10,7 @@ mod keepers;
 mod lending;
 mod liquidation;
 mod loss;
+mod offset;
 mod pool_gain;
 mod reports;
 mod requests;
@@ -189,30 +191,41 @@ impl RiskStack {
         Ok(self.parts.margin.assess(&holdings.group(group), draft)?)
     }
 
-    /// The strictest of all breakers' verdicts.
-    pub(crate) fn admitted(&self, draft: &Draft<'_>, action: &Action) -> Step<Verdict> {
+    /// The strictest of all breakers' verdicts, and which breaker allows least of the action now, the first of equals; `None`
+    /// where all allow all of it.
+    pub(crate) fn strictest(&self, draft: &Draft<'_>, action: &Action) -> Step<(Verdict, Option<u32>)> {
         let mut verdict = Verdict::ALLOW;
+        let (mut least, mut limits) = (action.size(), None);
         let at = draft.head().at;
         for (i, breaker) in self.parts.breakers.iter().enumerate() {
             let slot = Self::slot(slots::BREAKERS, i)?;
             match draft.peek_memory(slot, |m: &Memory<'_>| breaker.admit(at, action, m)) {
-                Ok(v) => verdict = verdict.join(v),
+                Ok(v) => {
+                    verdict = verdict.join(v);
+                    if v.allowed(at.time) < least {
+                        least = v.allowed(at.time);
+                        limits = Some(u32::try_from(i).map_err(|_| MathError::Overflow)?);
+                    }
+                }
                 // a breaker that fails is no reason to hold anybody in (INV-35)
                 Err(_) if action.kind().is_way_out() => {}
                 Err(e) => return Err(e.into()),
             }
         }
-        Ok(verdict)
+        Ok((verdict, limits))
     }
 
     /// Refuses an action that the breakers do not allow in full, now.
     pub(crate) fn require_admitted(&self, draft: &Draft<'_>, action: &Action) -> Step<()> {
-        let verdict = self.admitted(draft, action)?;
-        let allowed = verdict.allowed(draft.now());
-        if action.size() > allowed {
-            return refuse(Rejection::Breaker { allowed, not_before: verdict.not_before });
+        let (verdict, limits) = self.strictest(draft, action)?;
+        match limits {
+            Some(breaker) => refuse(Rejection::Breaker {
+                breaker,
+                allowed: verdict.allowed(draft.now()),
+                not_before: verdict.not_before,
+            }),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Refuses an action that the state of a price does not permit.

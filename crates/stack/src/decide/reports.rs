@@ -224,7 +224,7 @@ impl RiskStack {
                 },
                 AccrualSubject::Pool(pool) => {
                     let Some((_, terms)) = self.pool(pool) else { continue };
-                    let PoolKind::Lending { asset } = terms.kind else { continue };
+                    let PoolKind::Lending { asset, .. } = terms.kind else { continue };
                     let Some(view) = draft.asset(asset) else { continue };
                     let lent = draft.holding(Holder::Pool(pool), Item::Debt(asset)).units;
                     Subject::Lending(LendingView {
@@ -424,9 +424,6 @@ impl RiskStack {
             let market = self.market_of(draw.asset, None);
             let cause = LossCause::Default { layer: draw.layer };
             self.insure(draft, draw.asset, Amount::new(missing), (cause, draw.of), market)?;
-            if market.is_none() {
-                self.allocate_or_carry(draft, draw.asset)?;
-            }
         }
         Ok((over > 0).then_some(Alarm::UnknownDraw { draw: id }))
     }

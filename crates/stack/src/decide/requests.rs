@@ -57,6 +57,9 @@ impl RiskStack {
             Body::Bid { keeper, group, debt, repay, collateral, at_least } => {
                 self.bid(draft, keeper, group, (debt, repay), (collateral, at_least))
             }
+            Body::BidAcross { keeper, debt, repay, collateral, at_least } => {
+                self.bid_across(draft, keeper, (debt, repay), (collateral, at_least))
+            }
             Body::Exchange { trader, group, give, amount, want, at_least } => {
                 self.exchange_request(draft, (trader, group), (give, amount), (want, at_least))
             }
@@ -104,6 +107,7 @@ impl RiskStack {
         self.require_admitted(draft, &action)?;
         let p = Posting::transfer(Holder::Group(group), Holder::Outside, Item::Asset(asset), amount.get());
         draft.post(Reason::Withdrawal, p.into())?;
+        self.require_floors(draft, group, Some(asset))?;
         self.place(draft, group, ActionKind::Withdraw)?;
         self.require_health(draft, group, Level::Withdraw)?;
         self.observe(draft, &Observation::Done(action))
@@ -231,6 +235,7 @@ impl RiskStack {
             auction: None,
             next_auction: self.next_auction(draft)?,
             what_if: &what_if,
+            totals: &|pool, collateral| self.totals(draft, pool, collateral),
         };
         for guard in &self.parts.guards {
             if !guard.accept(&case, market, lots, price, cover)? {
@@ -317,8 +322,8 @@ impl RiskStack {
     pub(crate) fn lending_pool(&self, pool: cofferdam_core::PoolId) -> Step<AssetId> {
         match self.pool(pool) {
             Some((_, terms)) => match terms.kind {
-                PoolKind::Lending { asset } => Ok(asset),
-                PoolKind::Trading { .. } => malformed("pool", "a pool that lends"),
+                PoolKind::Lending { asset, .. } => Ok(asset),
+                PoolKind::Trading { .. } | PoolKind::Offset { .. } => malformed("pool", "a pool that lends"),
             },
             None => refuse(Rejection::Unknown { what: Named::Pool, id: pool.0 }),
         }

@@ -245,7 +245,7 @@ impl StackConfig {
             let ctx = Context::new(ground, format!("pools[{i}]"));
             let kind = spec.build(&ctx)?;
             let taken = pools.iter().any(|p: &PoolTerms| match (&p.kind, &kind) {
-                (PoolKind::Lending { asset: a }, PoolKind::Lending { asset: b }) => a == b,
+                (PoolKind::Lending { asset: a, .. }, PoolKind::Lending { asset: b, .. }) => a == b,
                 (PoolKind::Trading { market: a, .. }, PoolKind::Trading { market: b, .. }) => a == b,
                 _ => false,
             });
@@ -258,8 +258,8 @@ impl StackConfig {
                 ));
             }
             ground.pool_assets.push(match &kind {
-                PoolKind::Lending { asset } => Some(*asset),
-                PoolKind::Trading { .. } => None,
+                PoolKind::Lending { asset, .. } => Some(*asset),
+                PoolKind::Trading { .. } | PoolKind::Offset { .. } => None,
             });
             pools.push(PoolTerms { id: PoolId(id), name: name.clone(), kind });
         }

@@ -6,9 +6,11 @@
 //! decimal strings (`"-12.500000"`). `f64` is for display only. A share is a fraction of one, not a
 //! percentage.
 
+mod adl;
 mod book;
 mod outcome;
 
+pub(crate) use adl::*;
 pub(crate) use book::*;
 pub(crate) use outcome::*;
 

@@ -42,17 +42,31 @@ pub(crate) struct VariantRow {
     pub branching_ratio: Option<FloatSpread>,
     /// Largest fall of the simulated mid from a running peak, 0 to 1.
     pub max_drawdown: FloatSpread,
-    /// Deleveraging events (median).
+    /// Deleveraging events.
     pub events: u64,
-    /// Liquidation steps (median).
+    /// Liquidation steps.
     pub steps: u64,
-    /// Loss allocation measures (median).
+    /// Loss allocation measures.
     pub measures: u64,
-    /// Breaker trips (median).
+    /// Breaker trips, all breakers.
     pub breaker_trips: u64,
+    /// What each breaker did; empty where the stack has none.
+    #[serde(default)]
+    pub breakers: Vec<BreakerCount>,
     /// Empty when the variant differs visibly from the baseline, else why it should be read as "no visible
     /// effect".
     pub no_effect: String,
+}
+
+/// What one breaker did in one run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BreakerCount {
+    /// Its name in the stack file.
+    pub name: String,
+    /// How often it tripped.
+    pub trips: u64,
+    /// Verdicts that cut a forced close, put it off, or refused a request.
+    pub limits: u64,
 }
 
 /// Median and tails of an amount over seeds, exact decimal strings; all three equal where there is one seed.

@@ -13,8 +13,8 @@ pub(super) fn variants(data: &Variants) -> String {
         return nothing("no variant has been run");
     }
     let seeds = if data.rows.iter().any(|r| r.seeds > 1) {
-        "Where there is randomness, the figure is the median over the seeds with the 5th and 95th percentile \
-         in brackets. "
+        "Where there is randomness, all figures of a row are those of one seed, the median by bad debt, so that \
+         they add up; in brackets the 5th and 95th percentile over the seeds. "
     } else {
         "Each was run with one seed. "
     };
@@ -24,7 +24,7 @@ pub(super) fn variants(data: &Variants) -> String {
          suppliers.",
         data.baseline
     );
-    let mut out = paragraph(&intro) + &table(data) + &no_effect(&data.rows);
+    let mut out = paragraph(&intro) + &table(data) + &no_effect(&data.rows) + &breakers(data);
     let keys = legend(&[
         (Swatch::Circle("dot-first"), "median"),
         (Swatch::Line("whisker"), "5th to 95th percentile"),
@@ -102,6 +102,24 @@ fn table(data: &Variants) -> String {
         fixed(data.branching_high, 2)
     );
     table.finish() + &paragraph(&note)
+}
+
+/// What each breaker did, where a stack has any.
+fn breakers(data: &Variants) -> String {
+    if data.rows.iter().all(|r| r.breakers.is_empty()) {
+        return String::new();
+    }
+    let mut table = Table::new("What the breakers did", "variant|breaker|#trips|#verdicts that limited");
+    for (row, breaker) in data.rows.iter().flat_map(|r| r.breakers.iter().map(move |b| (r, b))) {
+        let counts = [breaker.trips, breaker.limits].map(|n| group(&n.to_string()));
+        let mut cells = vec![esc(&row.name), esc(&breaker.name)];
+        cells.extend(counts);
+        table.row(&cells);
+    }
+    let note = "A breaker trips when it sees its cause, or has used up its budget. A verdict limited when it cut a \
+                forced close, put one off, or refused a request; of several breakers the strictest is counted, the \
+                first of equals.";
+    table.finish() + &paragraph(note)
 }
 
 fn no_effect(rows: &[VariantRow]) -> String {

@@ -1,5 +1,6 @@
 //! The page: the frame, the contents list and the order of the sections.
 
+mod adl;
 mod book;
 mod calibration;
 mod counterfactual;
@@ -7,6 +8,8 @@ mod head;
 mod lending;
 mod parts;
 mod waterfall;
+
+pub(super) use adl::page as adl_page;
 
 use core::fmt::Write as _;
 
@@ -72,8 +75,12 @@ fn sections(data: &ReportData) -> Vec<Section> {
 /// The whole page.
 pub(super) fn page(data: &ReportData) -> String {
     let title = if data.title.is_empty() { "Cofferdam report" } else { &data.title };
+    frame(title, &head::head(&data.head), &sections(data))
+}
+
+/// A page: what comes first, a list of contents, the sections.
+fn frame(title: &str, first: &str, sections: &[Section]) -> String {
     let title = esc(title);
-    let sections = sections(data);
     let mut out = String::from("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     // The policy lets the browser fetch nothing at all, whatever stands in the data.
     out.push_str(
@@ -84,13 +91,13 @@ pub(super) fn page(data: &ReportData) -> String {
     out.push_str("<meta name=\"color-scheme\" content=\"light dark\">\n");
     let _ = write!(out, "<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n{PATTERNS}");
     let _ = writeln!(out, "<header><p class=\"brand\">Cofferdam</p><h1>{title}</h1></header>\n<main>");
-    out += &head::head(&data.head);
+    out += first;
     out.push_str("<nav aria-label=\"Contents\"><h2>Contents</h2><ol>");
-    for s in &sections {
+    for s in sections {
         let _ = write!(out, "<li><a href=\"#{}\">{}</a></li>", s.id, s.title);
     }
     out.push_str("</ol></nav>\n");
-    for s in &sections {
+    for s in sections {
         let _ = writeln!(
             out,
             "<section id=\"{0}\" aria-labelledby=\"{0}-title\">\n<h2 \

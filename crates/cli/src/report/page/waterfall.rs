@@ -72,6 +72,16 @@ fn choose(events: &[WaterfallRow]) -> (Vec<&WaterfallRow>, Vec<&WaterfallRow>) {
     (order.into_iter().map(|(_, r)| r).collect(), others.into_iter().map(|(_, r)| r).collect())
 }
 
+/// The most decimals of any amount: all are printed with as many.
+fn decimals(data: &Waterfall) -> u32 {
+    let of = |r: &WaterfallRow| {
+        let amounts = [&r.liquidated, &r.account_margin, &r.bad_debt, &r.winners, &r.suppliers, &r.residual];
+        let texts = amounts.into_iter().chain(&r.layers);
+        texts.filter_map(|t| Exact::parse(t)).map(Exact::decimals).max().unwrap_or(0)
+    };
+    data.events.iter().map(of).max().unwrap_or(0)
+}
+
 /// One line of the table: the exact sums over `rows`, and what the parts leave of the bad debt.
 fn cells(data: &Waterfall, rows: &[&WaterfallRow], names: [String; 3]) -> Vec<String> {
     let total = |pick: &dyn Fn(&WaterfallRow) -> &str| sum(rows.iter().map(|r| pick(r)));
@@ -83,7 +93,10 @@ fn cells(data: &Waterfall, rows: &[&WaterfallRow], names: [String; 3]) -> Vec<St
     let residual = total(&|r| r.residual.as_str());
     let unaccounted =
         paid.iter().chain([&residual]).try_fold(bad_debt, |left, part| Some(left?.minus((*part)?))).flatten();
-    let print = |value: &Option<Exact>| value.map_or_else(|| "no number".to_owned(), |v| group(&v.text()));
+    let places = decimals(data);
+    let print = |value: &Option<Exact>| {
+        value.map_or_else(|| "no number".to_owned(), |v| group(&v.with_decimals(places).text()))
+    };
     let mut out = Vec::from(names);
     out.push(print(&total(&|r| r.liquidated.as_str())));
     out.push(print(&total(&|r| r.account_margin.as_str())));
@@ -124,6 +137,19 @@ mod tests {
             let data =
                 Waterfall { layers: vec!["fund".to_owned()], events: vec![event], ..Waterfall::default() };
             assert_eq!(table(&data).contains("✗ fail"), !settled, "{data:?}");
+        }
+    }
+
+    #[test]
+    fn all_amounts_have_as_many_decimals() {
+        let events = vec![row("10.000001", "4", "6.000001", "0"), row("2.5", "2.5", "0", "")];
+        let data = Waterfall { layers: vec!["fund".to_owned()], events, ..Waterfall::default() };
+        let html = table(&data);
+        for cell in ["4.000000", "2.500000", "0.000000", "12.500001", "6.500000"] {
+            assert!(html.contains(&format!(">{cell}<")), "{cell}: {html}");
+        }
+        for cell in [">0<", ">0.0<", ">2.5<", ">4<"] {
+            assert!(!html.contains(cell), "{cell}: {html}");
         }
     }
 

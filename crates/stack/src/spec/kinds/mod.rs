@@ -7,9 +7,11 @@ mod breakers;
 mod insurance;
 mod liquidation;
 mod margin;
+mod offset;
 mod pools;
 mod prices;
 mod scenario;
+mod shares;
 mod traits;
 
 pub use traits::{

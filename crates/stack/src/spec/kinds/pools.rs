@@ -1,9 +1,18 @@
 //! Pools: the lending side of an asset, and the one that takes the other side of trades.
 
 use super::{PoolSpec, module};
-use crate::{ConfigError, Context, Number, PoolKind, Ratio};
+use crate::{ConfigError, Context, Number, PoolFloor, PoolKind, Ratio};
 use cofferdam_core::Ppb;
 use cofferdam_market::{ConstantProduct, ConstantProductParams};
+use serde::{Deserialize, Serialize};
+
+/// What all borrowers of a pool together have to keep.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FloorSpec {
+    collateral: String,
+    ratio: Ratio,
+}
 
 module! {
     "cofferdam/lending-pool@1" Pool breaks [];
@@ -11,13 +20,50 @@ module! {
     struct LendingPoolSpec {
         /// What it lends.
         asset: String ["name of an asset"],
+        /// A table with `collateral` and `ratio`: what all borrowers together have to keep, by value.
+        floor: Option<FloorSpec> ["table", "none"],
     }
 }
 
 #[typetag::serde(name = "cofferdam/lending-pool@1")]
 impl PoolSpec for LendingPoolSpec {
     fn build(&self, ctx: &Context<'_>) -> Result<PoolKind, ConfigError> {
-        Ok(PoolKind::Lending { asset: ctx.asset("asset", &self.asset)? })
+        let asset = ctx.asset("asset", &self.asset)?;
+        let floor = match &self.floor {
+            Some(floor) => Some(PoolFloor {
+                collateral: ctx.asset("floor.collateral", &floor.collateral)?,
+                ratio: floor.ratio.0,
+            }),
+            None => None,
+        };
+        if let Some(f) = floor
+            && (f.ratio < Ppb::ONE || f.collateral == asset)
+        {
+            return Err(ctx.refuse("floor.ratio", f.ratio, "1 or more, of another asset than is lent"));
+        }
+        Ok(PoolKind::Lending { asset, floor })
+    }
+}
+
+module! {
+    "cofferdam/offset-pool@1" Pool breaks [];
+    /// Pays debts off when they are liquidated, out of what its depositors put in, and gives them the collateral.
+    struct OffsetPoolSpec {
+        /// What it pays with.
+        asset: String ["name of an asset"],
+        /// What its depositors gain.
+        gains: String ["name of an asset"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/offset-pool@1")]
+impl PoolSpec for OffsetPoolSpec {
+    fn build(&self, ctx: &Context<'_>) -> Result<PoolKind, ConfigError> {
+        let (asset, gains) = (ctx.asset("asset", &self.asset)?, ctx.asset("gains", &self.gains)?);
+        if asset == gains {
+            return Err(ctx.refuse("gains", &self.gains, "another asset than it pays with"));
+        }
+        Ok(PoolKind::Offset { asset, gains })
     }
 }
 

@@ -236,7 +236,7 @@ fn margin_and_liquidation() {
         "liquidation.tiers[3].strategy.below",
         &["\"initial\"", "backstop or maintenance"],
     );
-    lending("bonus = \"0.05\"", "bonus = \"1.05\"", "liquidation.keeper.bonus", &["\"1.05\""]);
+    lending("bonus = \"0.05\"", "bonus = \"1.05\"", "liquidation.keeper.keeper.bonus", &["\"1.05\""]);
 }
 
 #[test]
@@ -347,4 +347,18 @@ fn scenario_margin() {
     let other = "settlement = \"USDC\"\nlot = \"0.01\"\ntick = \"0.01\"\n\n[[markets]]\nname = \"BTC";
     let settled = "settlement = \"ETH\"\nlot = \"0.01\"\ntick = \"0.01\"\n\n[[markets]]\nname = \"BTC";
     portfolio(other, settled, "margin.markets[1].underlying", &["one asset"]);
+}
+
+#[test]
+fn who_pays() {
+    let at = |i: u8, field: &str| format!("allocation.policies[{i}]{field}");
+    perpetual("part = \"0.5\"", "part = \"0\"", &at(5, ".part"), &["\"0\""]);
+    perpetual("equity_floor = \"1.5\"", "equity_floor = \"-1\"", &at(5, ".equity_floor"), &["-1"]);
+    perpetual("weight = { power = 2 }", "weight = { power = 9 }", &at(6, ".weight.power"), &["9", "1 to 8"]);
+    perpetual("weight = { power = 2 }", "weight = \"square\"", &at(6, ".weight"), &["square", "linear"]);
+    perpetual("least = \"0.1\"", "least = \"0.6\"", &at(10, ".rule.back_off.least"), &["at most the first"]);
+    perpetual("anarchy = \"1.5\"", "anarchy = \"0\"", &at(11, ".rule.anarchy"), &["0"]);
+    // a threshold of leverage where something settles in another asset than the numeraire
+    let coin = PERPETUAL.replacen("settlement = \"USDT\"", "settlement = \"ETH\"", 1);
+    check(&coin, &at(7, ".weight"), &["settles in \"ETH\""]);
 }
