@@ -94,14 +94,15 @@ proptest! {
         parts in 1_i128..1_000,
         closed in 1_i64..=1_000,
     ) {
-        // repayments of whole thousands seize whole units
+        // repayments of whole thousands seize whole units: at least one, and no more than the close factor allows
         let debt = 1_000 * m;
-        let repaid = 1_000 * (1 + (m - 1) * parts / 1_000 * i128::from(closed) / 1_000);
+        let most = (m * i128::from(closed) / 1_000).min(m - 1);
+        let repaid = 1_000 * (1 + (most - 1) * parts / 1_000);
         let strategy = keeper(Ppb::ONE.0 * closed / 1_000, bonus as i64);
         for (off, wanted) in [(1, Ordering::Less), (0, Ordering::Equal), (-1, Ordering::Greater)] {
             // at a threshold of one half everybody here is below, and an even collateral supports a whole number
             let bench = loan(2 * ((1_000 + bonus) * m + off), 2 * debt as u128, 500);
-            let done = liquidated(&bench, &strategy, &bid(2 * repaid.min(debt - 1_000)));
+            let done = liquidated(&bench, &strategy, &bid(2 * repaid));
             prop_assert_eq!(change(&bench, &done.bench), wanted, "{} off", off);
             prop_assert_eq!(done.worsens, off < 0, "{} off", off);
         }
@@ -137,7 +138,8 @@ proptest! {
     #[test]
     fn going_on_beyond_the_frontier_makes_bad_debt(bonus in 1_i128..200, m in 1_000_i128..1_000_000, beyond in 1_i128..1_000, closed in 50_i64..=1_000) {
         let collateral = (1_000 + bonus) * m;
-        let debt = 1_000 * m + beyond * m / 1_000 + 1;
+        // further beyond than what rounding leaves in all steps
+        let debt = 1_000 * m + beyond * m / 1_000 + 500;
         let mut bench = loan(collateral, debt as u128, 500);
         let strategy = keeper(Ppb::ONE.0 * closed / 1_000, bonus as i64);
         let mut loss = 0;

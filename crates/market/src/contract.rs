@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 use cofferdam_core::{
-    Amount, AssetId, At, FundingIndex, Holder, Index, Lots, MarketId, MarketView, MathError, Memory,
-    MemoryError, PoolId, Posting, Quanta, Scaled, Ticks,
+    Amount, AssetId, At, FundingIndex, Holder, Index, Item, Lots, MarketId, MarketView, MathError, Memory,
+    MemoryError, PoolId, Posting, Quanta, Rounding, Scaled, Ticks, wide,
 };
 use core::fmt::Debug;
 
@@ -116,6 +116,20 @@ pub struct PoolOrder {
     pub limit: Ticks,
 }
 
+impl PoolOrder {
+    /// Whether so many of the order's lots, for which `paid` leaves the taker in all (below zero: comes to it), are within its limit:
+    /// paid <= lots x limit x quanta per lot and tick. Exact: with a whole right side it is the same as ceil(paid / k) <= lots x limit.
+    ///
+    /// # Errors
+    ///
+    /// Beyond the widths.
+    pub fn accepts(&self, market: &MarketView, lots: Lots, paid: Quanta) -> Result<bool, MathError> {
+        let per_lot = wide::div(paid.get(), market.scale.quanta_per_lot_tick().into(), Rounding::Up)?;
+        let bound = i128::from(lots.get()).checked_mul(self.limit.get().into());
+        Ok(per_lot <= bound.ok_or(MathError::Overflow)?)
+    }
+}
+
 /// What a pool filled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fill {
@@ -123,6 +137,31 @@ pub struct Fill {
     pub postings: Vec<Posting>,
     /// Lots left unfilled, with the sign of the order.
     pub left: Lots,
+}
+
+impl Fill {
+    /// All of an order for a cost, and a fee in atoms that the pool gets.
+    ///
+    /// # Errors
+    ///
+    /// Beyond the widths.
+    pub fn whole(
+        order: &PoolOrder,
+        pool: &PoolView,
+        market: &MarketView,
+        cost: Quanta,
+        fee: i128,
+    ) -> Result<Self, MathError> {
+        let owner = Holder::Pool(pool.id);
+        let mut postings = alloc::vec![
+            Posting::position(order.taker, market.id, order.lots.get(), cost),
+            Posting::position(owner, market.id, order.lots.try_neg()?.get(), cost.try_neg()?),
+        ];
+        if fee > 0 {
+            postings.extend(Posting::transfer(order.taker, owner, Item::Asset(market.settlement), fee));
+        }
+        Ok(Self { postings, left: Lots::ZERO })
+    }
 }
 
 /// How a pool prices and fills.

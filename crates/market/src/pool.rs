@@ -8,7 +8,7 @@ use crate::{Fill, MarketError, PoolOrder, PoolPricing, PoolView, check_range};
 use alloc::vec::Vec;
 use cofferdam_core::{
     At, Holder, House, Item, Lots, MarketView, MathError, Memory, MemoryError, Posting, Ppb, Quanta, Reader,
-    Record, Rounding, Scope, Ticks, Writer, wide,
+    Record, Rounding, Scope, Writer, wide,
 };
 
 const PPB: i128 = 1_000_000_000;
@@ -146,15 +146,11 @@ impl ConstantProduct {
         Ok(Trade { lots, cost, fee, house, skew })
     }
 
-    // Whether cost and fees stay within the limit: cost + fees <= lots x limit x k.
-    fn within(&self, quote: &Context<'_>, trade: &Trade, limit: Ticks) -> Result<bool, MathError> {
+    // Whether cost and fees stay within the taker's limit.
+    fn within(&self, quote: &Context<'_>, trade: &Trade, order: &PoolOrder) -> Result<bool, MathError> {
         let fees = trade.fee.checked_add(trade.skew).ok_or(MathError::Overflow)?;
         let fees = fees.checked_mul(self.params.quanta_per_atom.into()).ok_or(MathError::Overflow)?;
-        let paid = trade.cost.get().checked_add(fees).ok_or(MathError::Overflow)?;
-        // paid <= m k is the same as ceil(paid / k) <= m, and m = lots x limit fits 126 bits at any limit
-        let k = i128::from(quote.market.scale.quanta_per_lot_tick());
-        let bound = i128::from(trade.lots).wrapping_mul(i128::from(limit.get()));
-        Ok(wide::div(paid, k, Rounding::Up)? <= bound)
+        order.accepts(quote.market, Lots::new(trade.lots), trade.cost.try_add(Quanta::new(fees))?)
     }
 
     // The largest trade within the limit, found by bisection: the average price all in never improves with size.
@@ -163,11 +159,11 @@ impl ConstantProduct {
         quote: &Context<'_>,
         sign: i64,
         room: i64,
-        limit: Ticks,
+        order: &PoolOrder,
     ) -> Result<Option<Trade>, MathError> {
         let attempt = |size: i64| -> Result<Option<Trade>, MathError> {
             let trade = self.trade(quote, size.wrapping_mul(sign))?;
-            Ok(self.within(quote, &trade, limit)?.then_some(trade))
+            Ok(self.within(quote, &trade, order)?.then_some(trade))
         };
         if room == 0 {
             return Ok(None);
@@ -205,7 +201,7 @@ impl PoolPricing for ConstantProduct {
         let quote = Context { pool, market, purse: atoms };
         let room = self.room(pool.lots.get(), order.lots.get());
         let sign = i64::from(order.lots.signum());
-        let Some(trade) = self.largest(&quote, sign, room, order.limit)? else { return Ok(nothing) };
+        let Some(trade) = self.largest(&quote, sign, room, order)? else { return Ok(nothing) };
         let atoms = atoms.checked_add(trade.skew).ok_or(MathError::Overflow)?;
         memory.set(scope, &Purse { atoms })?;
         let left = order.lots.try_sub(Lots::new(trade.lots))?;

@@ -94,7 +94,7 @@ impl Night {
         self.at(horizon_ms).iter().map(of).sum()
     }
 
-    fn net_overshoot(&self, horizon_ms: u32) -> f64 {
+    pub(super) fn net_overshoot(&self, horizon_ms: u32) -> f64 {
         self.later_sum(horizon_ms, |l| l.taken - l.needed)
     }
 
@@ -108,7 +108,7 @@ impl Night {
         self.waves.iter().map(move |w| w.taken.get(&policy).map_or(0.0, |t| t.budget - w.needed))
     }
 
-    fn net(&self, policy: Published) -> f64 {
+    pub(super) fn net(&self, policy: Published) -> f64 {
         self.nets(policy).sum()
     }
 

@@ -76,7 +76,7 @@ impl Night {
                 ),
             });
         }
-        let net = self.net_of(0);
+        let net = self.net_overshoot(0);
         out.push(Finding {
             claim: "Overshoot is what was taken beyond need, 45.0 million",
             found: format!(
@@ -92,7 +92,7 @@ impl Night {
             claim: "Whole contracts fall short by about 1.5 million",
             found: format!("The table says {}, twice as much; the first wave agrees.", usd(contracts)),
         });
-        let program = self.net_in(Published::Program);
+        let program = self.net(Published::Program);
         out.push(Finding {
             claim: "The integer program overshoots by 50,000 in all",
             found: format!("The table says {}.", usd(program)),
@@ -108,14 +108,6 @@ impl Night {
             ),
         });
         out
-    }
-
-    fn net_of(&self, horizon_ms: u32) -> f64 {
-        self.later.get(&horizon_ms).into_iter().flatten().map(|l| l.taken - l.needed).sum()
-    }
-
-    fn net_in(&self, policy: Published) -> f64 {
-        self.waves.iter().filter_map(|w| w.taken.get(&policy).map(|t| t.budget - w.needed)).sum()
     }
 }
 

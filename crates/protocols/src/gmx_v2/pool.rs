@@ -5,8 +5,8 @@
 
 use super::{Exponent, Impact, ImpactTerms};
 use cofferdam_core::{
-    At, Holder, Item, MarketView, MathError, Memory, MemoryError, Posting, Ppb, Quanta, Reader, Record,
-    Rounding, Scope, Writer, wide,
+    At, MarketView, MathError, Memory, MemoryError, Ppb, Quanta, Reader, Record, Rounding, Scope, Writer,
+    wide,
 };
 use cofferdam_market::{Fill, MarketError, PoolOrder, PoolPricing, PoolView};
 use cofferdam_stack::{ConfigError, Context, Number, PoolKind, PoolSpec, Ratio, module};
@@ -80,21 +80,6 @@ impl OraclePool {
         let divisor = self.quanta_per_atom.checked_mul(Ppb::ONE.0.into()).ok_or(MathError::Overflow)?;
         wide::mul_div(notional.get(), self.fee.0.into(), divisor, Rounding::Up)
     }
-
-    /// Whether cost and fee stay within the taker's limit: ceil((cost + fee) / k) <= lots x limit.
-    fn within(
-        &self,
-        order: &PoolOrder,
-        market: &MarketView,
-        cost: Quanta,
-        fee: i128,
-    ) -> Result<bool, MathError> {
-        let fee = fee.checked_mul(self.quanta_per_atom).ok_or(MathError::Overflow)?;
-        let paid = cost.get().checked_add(fee).ok_or(MathError::Overflow)?;
-        let per_lot = wide::div(paid, i128::from(market.scale.quanta_per_lot_tick()), Rounding::Up)?;
-        let bound = i128::from(order.lots.get()).checked_mul(i128::from(order.limit.get()));
-        Ok(per_lot <= bound.ok_or(MathError::Overflow)?)
-    }
 }
 
 impl PoolPricing for OraclePool {
@@ -118,19 +103,12 @@ impl PoolPricing for OraclePool {
         let impact = self.impact.capped(self.impact.of(before, after)?, size, purse)?;
         let cost = market.scale.notional(order.lots, price)?.try_sub(Quanta::new(impact))?;
         let fee = self.fee(size)?;
-        if !self.within(order, market, cost, fee)? {
+        let quanta = fee.checked_mul(self.quanta_per_atom).ok_or(MathError::Overflow)?;
+        if !order.accepts(market, order.lots, cost.try_add(Quanta::new(quanta))?)? {
             return Ok(nothing);
         }
         memory.set(Scope::Pool(pool.id), &Purse(purse.checked_sub(impact).ok_or(MathError::Overflow)?))?;
-        let owner = Holder::Pool(pool.id);
-        let mut postings = vec![
-            Posting::position(order.taker, market.id, order.lots.get(), cost),
-            Posting::position(owner, market.id, order.lots.try_neg()?.get(), cost.try_neg()?),
-        ];
-        if fee > 0 {
-            postings.extend(Posting::transfer(order.taker, owner, Item::Asset(market.settlement), fee));
-        }
-        Ok(Fill { postings, left: cofferdam_core::Lots::ZERO })
+        Ok(Fill::whole(order, pool, market, cost, fee)?)
     }
 }
 
@@ -168,17 +146,7 @@ impl OraclePoolSpec {
 impl PoolSpec for OraclePoolSpec {
     fn build(&self, ctx: &Context<'_>) -> Result<PoolKind, ConfigError> {
         let market = ctx.market("market", &self.market)?;
-        let scale = ctx.asset_terms("market", ctx.market_terms("market", market)?.settlement)?.scale;
-        let places =
-            i32::from(scale.decimals).saturating_add(i32::from(scale.quantum_exponent)).saturating_neg();
-        let quanta_per_atom =
-            u32::try_from(places).ok().and_then(|p| 10_i128.checked_pow(p)).ok_or_else(|| {
-                ctx.refuse(
-                    "market",
-                    &self.market,
-                    "a market whose settlement atom is a whole number of quanta",
-                )
-            })?;
+        let quanta_per_atom = ctx.quanta_per_atom("market", market)?.into();
         let exponent = match self.exponent {
             1 => Exponent::One,
             2 => Exponent::Two,

@@ -3,9 +3,7 @@
 //! Source: `AsyncOrder.calculateFillPrice` and the order fee beside it, markets/perps-market/contracts/storage/AsyncOrder.sol. The skew is
 //! longs less shorts of all traders: the pool's own position, turned round.
 
-use cofferdam_core::{
-    At, Holder, Item, Lots, MarketView, MathError, Memory, Posting, Ppb, Quanta, Rounding, wide,
-};
+use cofferdam_core::{At, Lots, MarketView, MathError, Memory, Ppb, Quanta, Rounding, wide};
 use cofferdam_market::{Fill, MarketError, PoolOrder, PoolPricing, PoolView};
 use cofferdam_stack::{ConfigError, Context, Number, PoolKind, PoolSpec, Ratio, module};
 
@@ -67,19 +65,6 @@ impl SkewPool {
         let divisor = times(times(size, Ppb::ONE.0.into())?, self.quanta_per_atom)?;
         wide::mul_div(cost.try_abs()?.get(), rate, divisor, Rounding::Up)
     }
-
-    /// Whether cost and fee stay within the taker's limit.
-    fn within(
-        &self,
-        order: &PoolOrder,
-        market: &MarketView,
-        cost: Quanta,
-        fee: i128,
-    ) -> Result<bool, MathError> {
-        let paid = plus(cost.get(), times(fee, self.quanta_per_atom)?)?;
-        let per_lot = wide::div(paid, i128::from(market.scale.quanta_per_lot_tick()), Rounding::Up)?;
-        Ok(per_lot <= times(order.lots.get().into(), order.limit.get().into())?)
-    }
 }
 
 impl PoolPricing for SkewPool {
@@ -101,18 +86,14 @@ impl PoolPricing for SkewPool {
             return Ok(nothing);
         };
         let fee = self.fee(cost, order.lots, skew)?;
-        if !self.within(order, market, cost, fee)? {
+        if !order.accepts(
+            market,
+            order.lots,
+            Quanta::new(plus(cost.get(), times(fee, self.quanta_per_atom)?)?),
+        )? {
             return Ok(nothing);
         }
-        let owner = Holder::Pool(pool.id);
-        let mut postings = vec![
-            Posting::position(order.taker, market.id, order.lots.get(), cost),
-            Posting::position(owner, market.id, order.lots.try_neg()?.get(), cost.try_neg()?),
-        ];
-        if fee > 0 {
-            postings.extend(Posting::transfer(order.taker, owner, Item::Asset(market.settlement), fee));
-        }
-        Ok(Fill { postings, left: Lots::ZERO })
+        Ok(Fill::whole(order, pool, market, cost, fee)?)
     }
 }
 
@@ -135,14 +116,7 @@ module! {
 impl PoolSpec for SkewPoolSpec {
     fn build(&self, ctx: &Context<'_>) -> Result<PoolKind, ConfigError> {
         let market = ctx.market("market", &self.market)?;
-        let asset = ctx.asset_terms("market", ctx.market_terms("market", market)?.settlement)?.scale;
-        let places =
-            i32::from(asset.decimals).saturating_add(i32::from(asset.quantum_exponent)).saturating_neg();
-        let quanta_per_atom =
-            u32::try_from(places).ok().and_then(|p| 10_i128.checked_pow(p)).ok_or_else(|| {
-                let accepted = "a market whose settlement atom is a whole number of quanta";
-                ctx.refuse("market", &self.market, accepted)
-            })?;
+        let quanta_per_atom = ctx.quanta_per_atom("market", market)?.into();
         let scale = ctx.lots("skew_scale", market, &self.skew_scale)?;
         let fee = |r: Option<Ratio>| r.map_or(Ppb::ZERO, |r| r.0);
         let built = SkewPool::new(scale, fee(self.maker_fee), fee(self.taker_fee), quanta_per_atom);

@@ -121,6 +121,10 @@ fn slack(stack: &RiskStack, state: &State, group: GroupId) -> Option<i128> {
     health(stack, state, group)?.line(Level::Maintenance).map(|l| l.slack())
 }
 
+fn owner(p: &Posting) -> Option<GroupId> {
+    if let Holder::Group(g) = p.holder { Some(g) } else { None }
+}
+
 fn all_below(stack: &RiskStack, state: &State) -> BTreeSet<GroupId> {
     state.book().groups().filter(|g| below(stack, state, *g)).collect()
 }
@@ -253,11 +257,24 @@ impl Observer for Watch<'_> {
                         self.note(18, format!("{lots} of {order:?}: the line was {was:?} and is {is:?}"));
                     }
                 }
+                // the prices of this step are those of the last: only what another's liquidation gave them moves their health
+                Fact::Post { reason: Reason::Redistribution, postings } => {
+                    let others: BTreeSet<GroupId> =
+                        postings.iter().filter(|p| p.units > 0).filter_map(owner).collect();
+                    for g in others {
+                        let (was, is) = (slack(self.stack, &self.before, g), slack(self.stack, after, g));
+                        if was != is {
+                            self.note(
+                                12,
+                                format!(
+                                    "another's liquidation moved the slack of {g} from {was:?} to {is:?}"
+                                ),
+                            );
+                        }
+                    }
+                }
                 Fact::Post { reason: Reason::BadDebt, postings } => {
-                    for group in postings.iter().filter_map(|p: &Posting| match p.holder {
-                        Holder::Group(g) => Some(g),
-                        _ => None,
-                    }) {
+                    for group in postings.iter().filter_map(owner) {
                         let held = account(after, group);
                         let equity = health(self.stack, after, group).map_or(0, |h| h.equity.get());
                         if !held.positions().is_empty() || equity > DUST {

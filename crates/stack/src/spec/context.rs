@@ -160,6 +160,21 @@ impl<'a> Context<'a> {
         Amount::new(units).try_add(Amount::ZERO).map_err(|_| self.too_large(field, &x.0))
     }
 
+    /// How many quanta an atom of a market's settlement asset is: an atom is 10^-decimals of it, a quantum 10^quantum_exponent.
+    ///
+    /// # Errors
+    ///
+    /// Where it is no whole number, or beyond 64 bits.
+    pub fn quanta_per_atom(&self, field: &str, market: MarketId) -> Result<i64, ConfigError> {
+        let terms = self.market_terms(field, market)?;
+        let scale = self.asset_terms(field, terms.settlement)?.scale;
+        let places =
+            i32::from(scale.decimals).saturating_add(i32::from(scale.quantum_exponent)).saturating_neg();
+        u32::try_from(places).ok().and_then(|p| 10_i64.checked_pow(p)).ok_or_else(|| {
+            self.refuse(field, &terms.name, "a market whose settlement atom is a whole number of quanta")
+        })
+    }
+
     /// A size in a market, in its base asset: a whole number of lots.
     pub fn lots(&self, field: &str, market: MarketId, x: &Number) -> Result<Lots, ConfigError> {
         let exponent = self.market_terms(field, market)?.lot_exponent;

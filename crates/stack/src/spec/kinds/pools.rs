@@ -92,19 +92,6 @@ module! {
 impl PoolSpec for ConstantProductSpec {
     fn build(&self, ctx: &Context<'_>) -> Result<PoolKind, ConfigError> {
         let market = ctx.market("market", &self.market)?;
-        let terms = ctx.market_terms("market", market)?;
-        let scale = ctx.asset_terms("market", terms.settlement)?.scale;
-        // an atom is 10^-decimals, a quantum 10^quantum_exponent of the settlement asset
-        let places =
-            i32::from(scale.decimals).saturating_add(i32::from(scale.quantum_exponent)).saturating_neg();
-        let quanta_per_atom =
-            u32::try_from(places).ok().and_then(|p| 10_i64.checked_pow(p)).ok_or_else(|| {
-                ctx.refuse(
-                    "market",
-                    &self.market,
-                    "a market whose settlement atom is a whole number of quanta",
-                )
-            })?;
         let zero = |x: Option<Ratio>| x.map_or(Ppb::ZERO, |r| r.0);
         let params = ConstantProductParams {
             depth: ctx.lots("depth", market, &self.depth)?,
@@ -113,7 +100,7 @@ impl PoolSpec for ConstantProductSpec {
             skew_fee: zero(self.skew_fee),
             rebate: zero(self.rebate),
             house_share: zero(self.house_share),
-            quanta_per_atom,
+            quanta_per_atom: ctx.quanta_per_atom("market", market)?,
         };
         let pricing = Box::new(ctx.check(self, ConstantProduct::new(params))?);
         Ok(PoolKind::Trading { market, pricing })

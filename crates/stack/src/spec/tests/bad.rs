@@ -359,6 +359,7 @@ fn who_pays() {
     perpetual("least = \"0.1\"", "least = \"0.6\"", &at(10, ".rule.back_off.least"), &["at most the first"]);
     perpetual("anarchy = \"1.5\"", "anarchy = \"0\"", &at(11, ".rule.anarchy"), &["0"]);
     // a threshold of leverage where something settles in another asset than the numeraire
-    let coin = PERPETUAL.replacen("settlement = \"USDT\"", "settlement = \"ETH\"", 1);
+    let (before, after) = PERPETUAL.rsplit_once("settlement = \"USDT\"").unwrap();
+    let coin = format!("{before}settlement = \"ETH\"{after}");
     check(&coin, &at(7, ".weight"), &["settles in \"ETH\""]);
 }
