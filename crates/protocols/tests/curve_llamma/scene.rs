@@ -140,11 +140,9 @@ impl Repays for Scene {
 }
 
 /// The price falls through half of the bands, then a long way at once while nobody trades: what the bands come to is less than the
-/// debt, and a keeper takes all of it over for what is missing (INV-19, declared).
+/// debt, and a keeper takes a part of it over, then all, for what is missing.
 #[test]
 fn a_loan_that_falls_too_fast_is_taken_over() {
-    let config = preset("curve-llamma").unwrap().config().unwrap();
-    assert!(config.broken_laws().iter().any(|b| b.invariant == 19));
     let mut scene = loan();
     let early = scene.bid(TRADER, BORROWER, ("USDC", "15000"), ("ETH", "1"));
     assert!(matches!(early, Answer::Refused(Rejection::Strategy { .. })), "{early:?}");
@@ -177,6 +175,47 @@ fn a_loan_that_falls_too_fast_is_taken_over() {
     assert!(number(&scene.balance(BORROWER, "USDC")) < 0.00001, "an atom's dust, its own");
     assert_eq!(scene.bench().state().bands(GroupId(BORROWER)), None);
     assert_eq!((scene.posted(Reason::Seizure), scene.posted(Reason::BadDebt)), (2, 0));
+    scene.check();
+}
+
+/// Whoever lacks little is taken over whole, though a part would have been enough (INV-19, declared).
+#[test]
+fn law_19_all_is_taken_where_a_part_would_do() {
+    let short = || {
+        let mut scene = loan();
+        let _ = scene.wait(130_000);
+        let low = (1_000..2_000).rev().find(|price| {
+            let _ = scene.quote("ETH", &price.to_string());
+            !healthy(&scene)
+        });
+        assert!(low.is_some(), "a price at which health is just below zero");
+        scene
+    };
+    let mut part = short();
+    assert_eq!(part.bid(TRADER, BORROWER, ("USDC", "7500"), ("ETH", "1")), Answer::Done);
+    assert!(healthy(&part), "half of the debt is enough");
+    part.check();
+    let mut all = short();
+    assert_eq!(all.bid(TRADER, BORROWER, ("USDC", "16000"), ("ETH", "1")), Answer::Done);
+    assert_eq!((all.balance(BORROWER, "ETH"), all.posted(Reason::Seizure)), ("0".to_owned(), 1));
+    all.check();
+}
+
+/// Below what the debt needs no keeper comes, and the loan stays owed: the venue allocates no loss, and nor do we.
+#[test]
+fn a_loan_under_water_stays_owed() {
+    let mut scene = loan();
+    let _ = scene.wait(130_000);
+    let _ = scene.quote("ETH", "900");
+    assert!(!healthy(&scene));
+    let eth = scene.balance(BORROWER, "ETH");
+    // the keeper's own terms: a debt of 15,000 for at least as much worth of ETH
+    let bid = scene.bid(TRADER, BORROWER, ("USDC", "16000"), ("ETH", "16.7"));
+    assert!(matches!(bid, Answer::Refused(_)), "{bid:?}");
+    assert_eq!(scene.balance(BORROWER, "ETH"), eth);
+    for never in [Reason::Seizure, Reason::BadDebt, Reason::WriteDown] {
+        assert_eq!(scene.posted(never), 0, "{never:?}");
+    }
     scene.check();
 }
 
