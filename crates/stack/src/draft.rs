@@ -8,9 +8,9 @@ use crate::{
     store::{EvolveError, Holding, Store, apply},
 };
 use cofferdam_core::{
-    Amount, AssetId, AssetView, DrawId, FundingIndex, GroupId, Holder, House, Instrument, Item, LayerId,
-    Lots, MarketId, MarketView, MathError, Memory, MemoryStore, Millis, OrderId, Posting, Quanta, Quote,
-    Scenarios, Scope, Slot, SourceId, World, Writes,
+    Amount, AssetId, AssetView, Bands, DrawId, FundingIndex, GroupId, Holder, House, Instrument, Item,
+    LayerId, Lots, MarketId, MarketView, MathError, Memory, MemoryStore, Millis, OrderId, Posting, Quanta,
+    Quote, Scenarios, Scope, Slot, SourceId, World, Writes,
 };
 use cofferdam_margin_engine::{Account, Book, BookError, Holdings, MarginError, Position};
 use std::borrow::Cow;
@@ -174,6 +174,11 @@ impl<'s> Draft<'s> {
         run(&Memory::new(self, &mut writes, slot))
     }
 
+    /// Groups that something of this step was posted to.
+    pub(crate) fn moved(&self) -> Vec<GroupId> {
+        self.accounts.keys().copied().collect()
+    }
+
     pub(crate) fn has_orders(&self, group: GroupId) -> bool {
         let of_state = self.state.orders_of.get(&group).map_or(&[][..], Vec::as_slice);
         of_state.iter().any(|id| self.order(*id).is_some())
@@ -253,6 +258,10 @@ impl World for Draft<'_> {
 
     fn scenarios(&self, id: MarketId) -> Option<&Scenarios> {
         self.scenarios.get(&id).or_else(|| self.state.scenarios.get(&id))
+    }
+
+    fn bands(&self, id: GroupId) -> Option<Bands> {
+        crate::store::bands(self, id)
     }
 }
 
