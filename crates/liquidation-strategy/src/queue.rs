@@ -152,7 +152,10 @@ impl Ranking {
         let mut waiting = Vec::with_capacity(payers.len());
         for (index, p) in payers.iter().enumerate() {
             let score = self.score(p)?;
-            waiting.push((Key::quotient(Weight::of_wide(score.above), Weight::of_wide(score.below)), index));
+            let key = Key::quotient(Weight::of_wide(score.above), Weight::of_wide(score.below));
+            let index = u32::try_from(index).map_err(|_| MathError::Overflow)?;
+            waiting
+                .push((if p.gain.get() > 0 { key.descending() } else { key.ascending_after_all() }, index));
         }
         Ok(Queue { ranking: self, payers, waiting, sorted: 0, next: 0, chunk: 1_024 })
     }
@@ -164,7 +167,7 @@ impl Ranking {
 struct Queue {
     ranking: Ranking,
     payers: Vec<Payer>,
-    waiting: Vec<(Key, usize)>,
+    waiting: Vec<(Key, u32)>,
     sorted: usize,
     next: usize,
     chunk: usize,
@@ -173,17 +176,12 @@ struct Queue {
 impl Queue {
     fn sort_more(&mut self) {
         let (ranking, payers) = (self.ranking, &self.payers);
-        // a score that could not be computed was an error before
-        let standing = |i: &usize| payers.get(*i).and_then(|p| ranking.score(p).ok().map(|s| (s, p)));
-        let wins = |i: &usize| payers.get(*i).is_some_and(|p| p.gain.get() > 0);
-        let order = |(a, i): &(Key, usize), (b, j): &(Key, usize)| {
-            let by_key = match (wins(i), wins(j)) {
-                (true, false) => Some(Ordering::Less),
-                (false, true) => Some(Ordering::Greater),
-                (true, true) => b.compare(*a),
-                (false, false) => a.compare(*b),
-            };
-            by_key.unwrap_or_else(|| match (standing(i), standing(j)) {
+        let standing = |i: u32| {
+            let p = usize::try_from(i).ok().and_then(|i| payers.get(i));
+            p.and_then(|p| ranking.score(p).ok().map(|s| (s, p))) // a score that could not be computed was an error before
+        };
+        let order = |(a, i): &(Key, u32), (b, j): &(Key, u32)| {
+            a.compare(*b).unwrap_or_else(|| match (standing(*i), standing(*j)) {
                 (Some((s, p)), Some((t, q))) => before((&s, p), (&t, q)),
                 _ => i.cmp(j),
             })
@@ -210,7 +208,7 @@ impl Iterator for Queue {
         }
         let (_, index) = *self.waiting.get(self.next).filter(|_| self.next < self.sorted)?;
         self.next = self.next.saturating_add(1);
-        self.payers.get(index).copied()
+        self.payers.get(usize::try_from(index).ok()?).copied()
     }
 }
 

@@ -137,6 +137,16 @@ impl Key {
         }
     }
 
+    /// A key in which the greatest quotient stands first.
+    pub(crate) fn descending(self) -> Self {
+        Self(!self.0 >> 1)
+    }
+
+    /// A key in which the smallest quotient stands first, but after every [`Key::descending`].
+    pub(crate) fn ascending_after_all(self) -> Self {
+        Self((1 << 63) | (self.0 >> 1))
+    }
+
     /// The order of the exact quotients where the keys tell it.
     pub(crate) fn compare(self, other: Self) -> Option<Ordering> {
         (self.0.abs_diff(other.0) > 2).then(|| self.0.cmp(&other.0))
