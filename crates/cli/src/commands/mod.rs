@@ -2,6 +2,7 @@
 
 pub(crate) mod adl;
 mod adl_books;
+mod adl_measures;
 pub(crate) mod adl_study;
 pub(crate) mod check;
 pub(crate) mod insurance;
