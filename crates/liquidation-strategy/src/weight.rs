@@ -5,7 +5,7 @@
 //! is exact, so the units that are shared out follow one rule to the last of them, whatever the weights are.
 
 use crate::allocation::{close_out, collect, deficit};
-use crate::apportion::{Claim, apportion};
+use crate::apportion::{Claim, Method, apportion_by};
 use crate::socialise::untouched;
 use crate::{Cause, LiquidationError, Measure, Need, Payer, Payers, Settlement};
 use alloc::vec::Vec;
@@ -225,11 +225,23 @@ pub(crate) fn leverage(p: &Payer) -> Result<Weight, MathError> {
 /// holders of the other side that have a gain, and at most their lots. `rate` is the weight of one unit of size, `limit` a further
 /// cap (of a payer, its size, and whether the need is in cash).
 ///
-/// Whole units by Adams' method: see [`apportion`].
+/// Whole units by Adams' method: see [`Method`].
 pub(crate) fn by_weights(
     need: &Need,
     payers: &dyn Payers,
     rate: impl Fn(&Payer) -> Result<Weight, MathError>,
+    limit: impl Fn(&Payer, u128, bool) -> Result<u128, MathError>,
+) -> Result<Settlement, LiquidationError> {
+    let weight = |p: &Payer, size: u128| Ok(Weight::of(size).times(rate(p)?));
+    by_whole_weights(Method::Adams, need, payers, weight, limit)
+}
+
+/// As [`by_weights`], by weights of a payer and its size, and either method.
+pub(crate) fn by_whole_weights(
+    method: Method,
+    need: &Need,
+    payers: &dyn Payers,
+    weight: impl Fn(&Payer, u128) -> Result<Weight, MathError>,
     limit: impl Fn(&Payer, u128, bool) -> Result<u128, MathError>,
 ) -> Result<Settlement, LiquidationError> {
     let gain = |p: &Payer| p.gain.positive_part().get().unsigned_abs();
@@ -242,7 +254,7 @@ pub(crate) fn by_weights(
             let total = deficit(need)?.get().unsigned_abs();
             let winners = collect(payers, |p| room(p) > 0);
             let cap = |p: &Payer| limit(p, gain(p), true).map(|x| x.min(room(p)));
-            let (units, left) = share(total, &winners, gain, rate, cap)?;
+            let (units, left) = share(method, total, &winners, |p| weight(p, gain(p)), cap)?;
             let mut measures = Vec::new();
             for (p, x) in winners.iter().zip(units).filter(|(_, x)| *x > 0) {
                 measures.push(Measure::Haircut { payer: p.group, amount: Amount::new(signed(x)?) });
@@ -253,7 +265,7 @@ pub(crate) fn by_weights(
             let out = close_out(need)?;
             let winners = collect(payers, |p| out.takes(p) && p.gain.get() > 0);
             let cap = |p: &Payer| limit(p, lots(p), false).map(|x| x.min(lots(p)));
-            let (units, left) = share(out.size, &winners, lots, rate, cap)?;
+            let (units, left) = share(method, out.size, &winners, |p| weight(p, lots(p)), cap)?;
             let mut measures = Vec::new();
             for (p, x) in winners.iter().zip(units).filter(|(_, x)| *x > 0) {
                 measures.push(out.measure(p, x)?);
@@ -265,20 +277,20 @@ pub(crate) fn by_weights(
 
 /// Units per winner and what is left. A weight of zero pays nothing.
 fn share(
+    method: Method,
     total: u128,
     winners: &[Payer],
-    size: impl Fn(&Payer) -> u128,
-    rate: impl Fn(&Payer) -> Result<Weight, MathError>,
+    weight: impl Fn(&Payer) -> Result<Weight, MathError>,
     cap: impl Fn(&Payer) -> Result<u128, MathError>,
 ) -> Result<(Vec<u128>, u128), MathError> {
     let mut claims = Vec::with_capacity(winners.len());
     for p in winners {
-        let weight = Weight::of(size(p)).times(rate(p)?);
+        let weight = weight(p)?;
         // who weighs nothing pays nothing; the weight itself has to be above zero
         let (weight, cap) = if weight == Weight::ZERO { (Weight::of(1), 0) } else { (weight, cap(p)?) };
         claims.push(Claim { weight, cap, rank: p.group.0 });
     }
-    let units = apportion(total, &claims)?;
+    let units = apportion_by(method, total, &claims)?;
     let mut left = total;
     for x in &units {
         left = left.checked_sub(*x).ok_or(MathError::Overflow)?;

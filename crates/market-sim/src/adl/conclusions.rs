@@ -81,7 +81,7 @@ fn more_gini(a: &Outcome, b: &Outcome) -> bool {
 
 use Form::{CloseOut, Deficit};
 
-const TESTS: [Test; 15] = [
+const TESTS: [Test; 16] = [
     Test {
         claim: "Deficit: the queue takes the whole gain of somebody",
         holds: |c| c.of(Deficit, "queue").map(|o| o.metrics.largest_haircut > 0.999_999),
@@ -122,6 +122,10 @@ const TESTS: [Test; 15] = [
     Test {
         claim: "Deficit: no policy that takes as much leaves a smaller next deficit than pro-rata",
         holds: |c| c.none_leaves_less(Deficit, "pro-rata"),
+    },
+    Test {
+        claim: "Deficit: the least largest share of equity leaves a smaller next deficit than pro-rata",
+        holds: |c| c.both(Deficit, "pro-rata", "least-share", |p, s| more(p.next_deficit, s.next_deficit)),
     },
     Test {
         claim: "Close-out: the queue closes fewer winners than pro-rata",

@@ -16,6 +16,7 @@ mod lab;
 #[cfg(test)]
 mod lab_tests;
 pub mod metrics;
+mod min_max;
 mod night;
 mod policies;
 mod study;
@@ -28,6 +29,7 @@ pub use conclusions::{Conclusion, Fate};
 pub use figures::{FIGURES, Figure};
 pub use findings::{CountedOnce, Finding};
 pub use lab::{Case, Experiment, Lab, LabError, Source};
+pub use min_max::{Closable, Closes, MinMax, MinMaxError};
 pub use night::{Gap, HORIZONS_MS, Later, Night, NightError, Published, Shock, Taken, Wave};
 pub use policies::{Policy, policies};
 pub use study::{Absent, AdlStudy, AdlStudyError, Compared, load};

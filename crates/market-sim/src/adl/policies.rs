@@ -2,9 +2,9 @@
 
 use cofferdam_core::Ppb;
 use cofferdam_liquidation_strategy::{
-    CappedProRata, ContractProRata, ContractWeight, HaircutCaps, LevelLeverage, LeveredProRata,
-    LiquidationError, LossAllocation, ProRataAllocation, QueueAllocation, Ranking, RiskAware, RiskWeight,
-    Severity, SeverityRule, UnrankedAllocation,
+    CappedProRata, ContractProRata, ContractWeight, HaircutCaps, LeastShare, LeastSquares, LevelLeverage,
+    LeveredProRata, LiquidationError, LossAllocation, ProRataAllocation, QueueAllocation, Ranking, RiskAware,
+    RiskWeight, Severity, SeverityRule, UnrankedAllocation,
 };
 
 /// A policy under its name.
@@ -42,6 +42,8 @@ pub fn policies(quantum: i8) -> Result<Vec<Policy>, LiquidationError> {
         both("pro-rata", Box::new(ProRataAllocation)),
         both("levered-pro-rata", Box::new(LeveredProRata)),
         pays("capped-pro-rata, part 0.01", Box::new(part(10_000_000)?)),
+        both("least-squares", Box::new(LeastSquares)),
+        both("least-share", Box::new(LeastShare)),
         both("risk-aware, linear", Box::new(risk(RiskWeight::Linear)?)),
         both("risk-aware, power 2", Box::new(risk(RiskWeight::Power(2))?)),
         both("risk-aware, tail 1", Box::new(risk(RiskWeight::Tail { above, quantum })?)),
