@@ -10,6 +10,7 @@
 mod book;
 mod compare;
 mod conclusions;
+mod descent;
 mod figures;
 mod findings;
 mod lab;
@@ -26,6 +27,7 @@ mod tests;
 pub use book::{Book, Holder, Multiple, Terms};
 pub use compare::{Comparison, Form, Loss, Outcome, compare, next_deficit};
 pub use conclusions::{Conclusion, Fate};
+pub use descent::{Descent, best_step, descend};
 pub use figures::{FIGURES, Figure};
 pub use findings::{CountedOnce, Finding};
 pub use lab::{Case, Experiment, Lab, LabError, Source};
