@@ -6,7 +6,8 @@ use cofferdam_core::{
 };
 use cofferdam_market::conformance::{PoolTrial, check_pool};
 use cofferdam_market::{
-    ConstantProduct, ConstantProductParams, Fill, MarketError, PoolOrder, PoolPricing, PoolView,
+    ConstantProduct, ConstantProductParams, Fill, MarketError, PoolMoment, PoolOrder, PoolPricing, PoolView,
+    Unhonoured,
 };
 use proptest::prelude::*;
 
@@ -248,6 +249,14 @@ impl PoolPricing for Broken {
             _ => {}
         }
         Ok(fill)
+    }
+
+    fn unhonoured(&self, _: &PoolMoment, _: &mut Memory<'_>) -> Result<Unhonoured, MarketError> {
+        Ok(Unhonoured::NOTHING)
+    }
+
+    fn permits(&self, _: &PoolMoment, _: &PoolMoment) -> Result<bool, MarketError> {
+        Ok(true)
     }
 }
 
