@@ -3,8 +3,13 @@
 
 mod cex;
 use cex::micro;
-use cofferdam_core::{GroupId, Holder, House, Item, Lots, Posting, Ppb, Quanta, Ticks};
+use cofferdam_core::{
+    Amount, AssetId, FundingIndex, GroupId, Holder, House, Item, Lots, MarketId, MarketScale, MarketView,
+    Millis, PoolId, Posting, Ppb, PriceView, Quanta, Ticks,
+};
 use cofferdam_margin_engine::Stage;
+use cofferdam_market::PoolView;
+use cofferdam_market::conformance::{PoolTrial, check_pool};
 use cofferdam_protocols::perennial_v2::{FlooredMargin, MakerPool, MakerTerms, Sides, liquidation_fee};
 use cofferdam_protocols::preset;
 use cofferdam_stack::{Answer, Body, Fact, Reason, Rejection, StackConfig};
@@ -219,6 +224,29 @@ fn maker_pool(leverage: i128, limit: i64) -> MakerPool {
     let (efficiency_limit, efficiency_min) = (cex::ppb("0.2"), cex::ppb("0.1"));
     let maker_limit = Lots::new(limit);
     MakerPool::new(MakerTerms { leverage, maker_limit, efficiency_limit, efficiency_min }).unwrap()
+}
+
+/// The contract of a pool, on one that honours a part only: with makers for one lot, for many and for none.
+#[test]
+fn the_pool_conforms() {
+    let market = MarketView {
+        id: MarketId(0),
+        settlement: AssetId(0),
+        scale: MarketScale::from_factor(1).unwrap(),
+        mark: PriceView::exact(Ticks::new(1_000_000), Millis(0)),
+        previous_mark: Ticks::new(1_000_000),
+        index: PriceView::exact(Ticks::new(1_000_000), Millis(0)),
+        funding: FundingIndex::ZERO,
+        open_interest: Lots::ZERO,
+        volatility: Ppb::ZERO,
+    };
+    for atoms in [0, 1_000_000, 5_000_000_000, -3] {
+        let (cash, equity) = (Amount::new(atoms), Quanta::new(atoms));
+        let pool = PoolView { id: PoolId(0), lots: Lots::ZERO, cost: Quanta::ZERO, cash, equity };
+        let orders = [1, -1, 3, -700, 5_000, -250_000].map(Lots::new).to_vec();
+        let trial = PoolTrial { market, pool, orders, quanta_per_atom: 1 };
+        assert_eq!(check_pool(&maker_pool(1_000_000_000, 1_000_000), &trial), Ok(()), "{atoms}");
+    }
 }
 
 /// By hand: the settlement fee times the multiple, down.
