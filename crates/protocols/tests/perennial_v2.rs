@@ -300,6 +300,23 @@ fn longs_get_the_part_that_somebody_answers_for() {
     s.check();
 }
 
+/// A rise that makers cannot pay raises what a long has to keep and not what it has: it is closed on the way up, in the step of the price,
+/// and the makers pay all they had and no more.
+#[test]
+fn a_long_that_is_not_honoured_is_closed_by_a_rise() {
+    let mut s = scene(&[], "10000", &[(10, "3600")]);
+    assert_eq!(pool_trade(&mut s, 10, "10"), Answer::Done);
+    for price in ["1100", "2000", "4000"] {
+        s.quote("ETH-PERP", price); // makers stand for 8.181, 0.818 and nothing of the next
+        assert_eq!(s.size(10, "ETH-PERP"), "10", "{price}");
+    }
+    assert_eq!(gains(&s, &[10], "4000"), ["9998.9", "-9998.9"].map(micro));
+    s.quote("ETH-PERP", "6000"); // 13,598.90 and little more; needs 18,000
+    assert_eq!(s.size(10, "ETH-PERP"), "0");
+    assert_eq!(s.posted(Reason::BadDebt), 0);
+    s.check();
+}
+
 /// 0.1 ETH needs no more than 30 by its ratio and has to keep 100. At 700 it has them, at 690 it is closed whole, for ten settlement fees.
 #[test]
 fn a_position_below_the_fixed_minimum_is_closed_whole() {
