@@ -64,6 +64,8 @@ pub struct Penalty {
     pub to_keeper: Ppb,
     /// The keeper. Without one its share goes to insurance. What the shares leave goes to the house's fees.
     pub keeper: Option<GroupId>,
+    /// A fixed amount on top, in quanta, for each trade inside the step; not negative. Orders that leave are charged the rate alone.
+    pub fixed: Quanta,
 }
 
 /// One step of a plan.

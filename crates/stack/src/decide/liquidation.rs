@@ -326,7 +326,7 @@ impl RiskStack {
             Err(StepError::Margin(MarginError::NoPrice(_))) => 0,
             Err(e) => return Err(e),
         };
-        let asked = atoms(scale, penalty.rate.of(notional, Rounding::Up)?, Rounding::Up)?;
+        let asked = atoms(scale, penalty.on(notional)?, Rounding::Up)?;
         let total = asked.min(equity);
         if total <= 0 {
             return Ok(());
