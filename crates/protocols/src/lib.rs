@@ -35,5 +35,6 @@ pub mod gmx_v2;
 pub mod morpho_blue;
 mod preset;
 pub mod synthetix_v3;
+pub mod vertex;
 
 pub use preset::{Preset, World, preset, presets};

@@ -73,6 +73,7 @@ presets! {
     "morpho-blue" Lending "Morpho Blue, a market of USDC against ETH at 86 %";
     "okx" Perpetual "OKX USDT-margined swaps, tiers of April 2021";
     "synthetix-v3" Perpetual "Synthetix v3 perpetuals, contracts of June 2025";
+    "vertex" Perpetual "Vertex, contracts of May 2025";
 }
 
 /// The preset of this name.
