@@ -37,5 +37,6 @@ pub mod morpho_blue;
 pub mod perennial_v2;
 mod preset;
 pub mod synthetix_v3;
+pub mod vertex;
 
 pub use preset::{Preset, World, preset, presets};

@@ -75,6 +75,7 @@ presets! {
     "okx" Perpetual "OKX USDT-margined swaps, tiers of April 2021";
     "perennial-v2" Perpetual "Perennial v2, contracts of May 2025";
     "synthetix-v3" Perpetual "Synthetix v3 perpetuals, contracts of June 2025";
+    "vertex" Perpetual "Vertex, contracts of May 2025";
 }
 
 /// The preset of this name.
