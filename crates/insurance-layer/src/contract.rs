@@ -158,6 +158,46 @@ pub trait LossWaterfall: Debug + Send + Sync {
     fn allocate(&self, loss: &Loss, standings: &[Standing]) -> Result<Waterfall, InsuranceError>;
 }
 
+/// What a layer pays by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// What was lost.
+    Indemnity,
+    /// An index that stands for the loss: what it pays and what was lost may differ (basis risk).
+    Parametric,
+    /// Somebody's decision.
+    Discretionary,
+}
+
+impl core::fmt::Display for Trigger {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Indemnity => "indemnity",
+            Self::Parametric => "parametric",
+            Self::Discretionary => "discretionary",
+        })
+    }
+}
+
+/// What a layer can do beyond the least.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Supports {
+    /// Pays in parts.
+    pub partial_payment: bool,
+    /// Restores a limit that was used up.
+    pub reinstatement: bool,
+    /// Offers a further term before one ends.
+    pub renewal: bool,
+    /// Lets the insured end it before it expires.
+    pub cancel: bool,
+}
+
+impl Supports {
+    /// Nothing of it.
+    pub const NOTHING: Self =
+        Self { partial_payment: false, reinstatement: false, renewal: false, cancel: false };
+}
+
 /// What a provider says it is and can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
@@ -167,8 +207,10 @@ pub struct Manifest {
     pub api_version: u32,
     /// The asset it pays in.
     pub asset: AssetId,
-    /// Whether it may pay in parts.
-    pub partial_payment: bool,
+    /// What it pays by.
+    pub trigger: Trigger,
+    /// What it can do.
+    pub supports: Supports,
 }
 
 /// Terms asked of a provider.

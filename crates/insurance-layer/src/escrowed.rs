@@ -2,7 +2,7 @@
 
 use crate::{
     API_VERSION, Commitment, Escrow, InsuranceError, InsuranceProvider, Manifest, Payment, ProviderError,
-    QuoteRequest, QuoteTerms, refuse,
+    QuoteRequest, QuoteTerms, Supports, Trigger, refuse,
 };
 use alloc::{boxed::Box, collections::BTreeMap, format, string::String, vec::Vec};
 use async_trait::async_trait;
@@ -51,7 +51,13 @@ impl EscrowedFund {
         if rate_on_line < Ppb::ZERO {
             return Err(refuse("rate_on_line", format!("{rate_on_line}"), "zero or more"));
         }
-        let manifest = Manifest { id: id.into(), api_version: API_VERSION, asset, partial_payment: false };
+        let manifest = Manifest {
+            id: id.into(),
+            api_version: API_VERSION,
+            asset,
+            trigger: Trigger::Indemnity,
+            supports: Supports::NOTHING,
+        };
         let state = State { held, open: Vec::new(), settled: BTreeMap::new() };
         Ok(Self { manifest, rate_on_line, state: Mutex::new(state) })
     }

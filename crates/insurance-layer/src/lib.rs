@@ -28,11 +28,16 @@ mod layers;
 mod mutual;
 mod offset;
 mod programme;
+#[cfg(feature = "registry")]
+pub mod registry;
 
 pub use book::{CommitmentBook, Drawn};
+/// The vocabulary that the contract is written in, for a crate that depends on this one alone.
+pub use cofferdam_core as core_values;
 pub use contract::{
     Commitment, Draw, Escrow, InsuranceError, InsuranceLayer, InsuranceProvider, Loss, LossCause,
-    LossWaterfall, Manifest, Payment, ProviderError, QuoteRequest, QuoteTerms, Standing, Waterfall,
+    LossWaterfall, Manifest, Payment, ProviderError, QuoteRequest, QuoteTerms, Standing, Supports, Trigger,
+    Waterfall,
 };
 pub use contribution::contribution;
 #[cfg(feature = "std")]

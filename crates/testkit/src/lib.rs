@@ -34,6 +34,7 @@ mod scene;
 pub mod script;
 
 pub use bench::{Bench, History, OpenDraw, OpenOrder, Replay};
+pub use cofferdam_stack as stack;
 pub use reference::{Mismatch, Reference};
 pub use scene::{ScenarioRows, Scene};
 

@@ -33,6 +33,10 @@ const KEPT_ABOVE: [(&str, usize, &str); 3] = [
     ("inventory", 2, "registration at link time belongs to the stack's registry"),
 ];
 
+/// Crates that may use what is kept above them, as long as nobody gets it without asking: the dependency is optional. Whoever
+/// publishes an insurance layer depends on this one crate and registers its kind there.
+const BY_FEATURE: [(&str, &str); 2] = [("insurance-layer", "typetag"), ("insurance-layer", "inventory")];
+
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     tree.crates().into_iter().flat_map(|name| check_crate(tree, name)).collect()
 }
@@ -56,7 +60,7 @@ fn check_crate(tree: &Tree, name: &str) -> Vec<Finding> {
         |dependency: &str, reason: String| Finding::error(RULE, &path, line_of(text, dependency), reason);
     let mut findings = Vec::new();
     let normal = declared(&manifest, &["dependencies", "build-dependencies"]);
-    for dependency in &normal {
+    for dependency in normal.iter().filter(|d| !by_feature(&manifest, name, d)) {
         if let Some(reason) = forbidden(name, floor, dependency) {
             findings.push(error(dependency, reason));
         }
@@ -96,6 +100,12 @@ fn forbidden(name: &str, floor: usize, dependency: &str) -> Option<String> {
         .iter()
         .find(|(kept, from, _)| *kept == dependency && floor < *from)
         .map(|(_, _, reason)| format!("`{name}` depends on `{dependency}`: {reason}"))
+}
+
+fn by_feature(manifest: &Table, name: &str, dependency: &str) -> bool {
+    let declared = manifest.get("dependencies").and_then(|d| d.get(dependency));
+    let optional = declared.and_then(|d| d.get("optional")).and_then(Value::as_bool).unwrap_or(false);
+    optional && BY_FEATURE.contains(&(name, dependency))
 }
 
 fn forbidden_in_tests(name: &str, dependency: &str) -> Option<String> {
@@ -146,7 +156,7 @@ mod tests {
 
     #[test]
     fn directions() {
-        let cases: [(&str, &str, &[&str]); 12] = [
+        let cases: [(&str, &str, &[&str]); 13] = [
             (
                 "crates/oracle/Cargo.toml",
                 "[dependencies]\ncofferdam-core.workspace = true\nthiserror = \"2\"",
@@ -182,6 +192,11 @@ mod tests {
                     "crates/insurance-layer/Cargo.toml:2 `insurance-layer` depends on `typetag`",
                     "crates/insurance-layer/Cargo.toml:3 `insurance-layer` depends on `inventory`",
                 ],
+            ),
+            (
+                "crates/insurance-layer/Cargo.toml",
+                "[dependencies]\ntypetag = { version = \"0.2\", optional = true }\ninventory = { workspace = true, optional = true }",
+                &[],
             ),
             (
                 "crates/circuit-breaker/Cargo.toml",

@@ -371,13 +371,17 @@ impl StackConfig {
                 let value = format!("\"{contribution}\", {sum} with those before it");
                 return Err(place.refuse("contribution", value, "0 or more, at most 1 over all layers"));
             }
-            let entry = spec.build(&place.at("terms"), id)?;
+            let entry = spec.build(&place.at("terms"), id, self.numeraire())?;
             entries.push(if row.beside_previous { entry.beside_previous() } else { entry });
             commitments.extend(self.commitment(&place, id, row)?);
             layers.push(LayerTerms { id, name: row.name.clone(), contribution });
         }
         let programme = Programme::new(entries).map_err(|e| self.programme(ctx, e))?;
         Ok((layers, programme, commitments))
+    }
+
+    fn numeraire(&self) -> &str {
+        self.assets.iter().find(|a| a.numeraire).map_or("", |a| a.name.as_str())
     }
 
     // `layers[1].attachment`, in quanta, is the place of a fault between layers

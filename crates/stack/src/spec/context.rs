@@ -90,6 +90,18 @@ impl<'a> Context<'a> {
         ConfigError::new(self.ground.file.as_str(), path, value, accepted)
     }
 
+    /// A refusal in a module's own words.
+    pub(crate) fn refuse_as(&self, error: impl Into<Refusal>) -> ConfigError {
+        let Refusal { field, value, accepted } = error.into();
+        self.refuse(&field.unwrap_or_default(), value, accepted)
+    }
+
+    /// A quantum is 10^this of the numeraire.
+    #[must_use]
+    pub const fn quantum_exponent(&self) -> i8 {
+        self.ground.quantum_exponent
+    }
+
     /// The asset of this name.
     pub fn asset(&self, field: &str, name: &str) -> Result<AssetId, ConfigError> {
         let names = self.names();

@@ -1,9 +1,10 @@
 //! The shape of a stack file.
 
 use super::permits::PermitsSpec;
+use super::plugins::Terms;
 use super::{
-    AccrualSpec, AllocationSpec, BreakerSpec, ConfigError, GuardSpec, LayerSpec, LiquidationSpec, MarginSpec,
-    Number, PlacementSpec, PoolSpec, PriceSpec, Ratio, Registry, read,
+    AccrualSpec, AllocationSpec, BreakerSpec, ConfigError, GuardSpec, LiquidationSpec, MarginSpec, Number,
+    PlacementSpec, PoolSpec, PriceSpec, Ratio, Registry, read,
 };
 use cofferdam_core::PriceRole;
 use serde::Deserialize;
@@ -64,7 +65,7 @@ pub struct StackConfig {
     pub(crate) liquidation: Box<dyn LiquidationSpec>,
     pub(crate) placement: Option<Box<dyn PlacementSpec>>,
     pub(crate) guards: Vec<Box<dyn GuardSpec>>,
-    pub(crate) layers: Vec<(LayerRow, Box<dyn LayerSpec>)>,
+    pub(crate) layers: Vec<(LayerRow, Terms)>,
     pub(crate) allocation: Box<dyn AllocationSpec>,
     pub(crate) breakers: Vec<(String, Box<dyn BreakerSpec>)>,
     pub(crate) event: EventSpec,
@@ -232,7 +233,7 @@ impl StackConfig {
         let mut layers = Vec::new();
         for (i, mut row) in d.insurance.layers.into_iter().enumerate() {
             let path = format!("insurance.layers[{i}].terms");
-            let terms = registry.module(take(&mut row.terms), file, &path)?;
+            let terms = Terms::read(registry, take(&mut row.terms), file, &path)?;
             layers.push((row, terms));
         }
         let mut pools = Vec::new();

@@ -11,6 +11,7 @@ mod error;
 mod kinds;
 mod names;
 mod permits;
+mod plugins;
 mod read;
 mod registry;
 mod value;

@@ -4,9 +4,12 @@ use super::{
     AccrualSpec, AllocationSpec, BreakerSpec, ConfigError, CurveSpec, GuardSpec, LayerSpec, LiquidationSpec,
     MarginSpec, PlacementSpec, PoolSpec, PriceSpec, RequirementSpec, read,
 };
+use cofferdam_insurance_layer::registry::{LayerKind, kinds};
 use serde::de::DeserializeOwned;
 use std::{collections::BTreeMap, fmt};
 use toml::Value;
+
+pub use cofferdam_insurance_layer::registry::Parameter;
 
 /// Where a module belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,19 +60,6 @@ impl fmt::Display for Room {
     }
 }
 
-/// A parameter of a module, as the file writes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Parameter {
-    /// Its field.
-    pub name: &'static str,
-    /// Its unit or type.
-    pub unit: &'static str,
-    /// What it is when it is left out; `None`: it has to be there.
-    pub default: Option<&'static str>,
-    /// What it means.
-    pub meaning: &'static str,
-}
-
 /// A law that a module breaks by design.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Breach {
@@ -107,10 +97,19 @@ pub struct ModuleInfo {
 
 inventory::collect!(ModuleInfo);
 
-/// All modules that link-time registration found, by room and kind.
+impl From<&LayerKind> for ModuleInfo {
+    // what a layer answers is cut to what it may pay, so that it breaks no law of the stack
+    fn from(k: &LayerKind) -> Self {
+        Self { kind: k.kind, room: Room::Layer, summary: k.summary, parameters: k.parameters, breaks: &[] }
+    }
+}
+
+/// All modules that link-time registration found, by room and kind: those submitted here, and the layers of crates that know no
+/// more of us than the contract of insurance.
 #[must_use]
 pub fn modules() -> Vec<ModuleInfo> {
-    let mut all: Vec<ModuleInfo> = inventory::iter::<ModuleInfo>.into_iter().copied().collect();
+    let own = inventory::iter::<ModuleInfo>.into_iter().copied();
+    let mut all: Vec<ModuleInfo> = own.chain(kinds().map(ModuleInfo::from)).collect();
     all.sort_by_key(|m| (m.room, m.kind));
     all
 }
@@ -225,7 +224,7 @@ impl Registry {
         if !is_kind(kind) {
             return Err(RegistryError::Malformed { kind: kind.into() });
         }
-        let linked = inventory::iter::<ModuleInfo>.into_iter().any(|m| m.room == T::ROOM && m.kind == kind);
+        let linked = modules().iter().any(|m| m.room == T::ROOM && m.kind == kind);
         if linked || T::table(self).contains_key(kind) {
             return Err(RegistryError::Twice { kind: kind.into(), room: T::ROOM });
         }
