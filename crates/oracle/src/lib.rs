@@ -2,8 +2,8 @@
 //!
 //! A policy is a tree: leaves read quotes ([`Latest`], [`FromIndex`]), and every other node holds its children as
 //! `Box<dyn PricePolicy>`. Guards ([`Staleness`], [`Confidence`], [`Deviation`], [`RateOfChange`]) only worsen the state;
-//! [`Median`] and [`Fallback`] choose; [`Ema`], [`Twap`], [`Basis`] and [`StepLimit`] remember; [`Reciprocal`] and
-//! [`Product`] convert. [`PermitTable`] then says what a state permits.
+//! [`Median`] and [`Fallback`] choose; [`Ema`], [`Twap`], [`Basis`], [`StepLimit`] and [`StablePrice`] remember;
+//! [`Reciprocal`], [`Product`] and [`Hull`] convert. [`PermitTable`] then says what a state permits.
 //!
 //! ```
 //! use cofferdam_core::{Millis, PriceState, SourceId};
@@ -49,6 +49,7 @@ mod median;
 mod permit;
 mod policy;
 mod smooth;
+mod stable;
 mod twap;
 
 pub use change::{RateOfChange, RateOfChangeParams, StepLimit, StepLimitParams};
@@ -63,4 +64,5 @@ pub use median::{Median, Quorum, Voter};
 pub use permit::{PermitTable, PermitTiers, Tier};
 pub use policy::{Ask, OracleError, PricePolicy, Reference};
 pub use smooth::{Basis, Ema};
+pub use stable::{Hull, StablePrice, StablePriceParams};
 pub use twap::{Twap, TwapParams};

@@ -25,6 +25,8 @@ enum Tree {
     MeanBasis(Box<Tree>, u64, u8),
     FundingBasis(Box<Tree>, u64),
     Twap(Box<Tree>, u64, u8),
+    StablePrice(Box<Tree>, u64, u8),
+    Hull(Box<Tree>, Box<Tree>),
     Reciprocal(Box<Tree>, i128),
     Product(Box<Tree>, Box<Tree>, i128),
 }
@@ -94,6 +96,18 @@ fn build(tree: &Tree) -> Policy {
             let params = TwapParams { window: Millis(*window), checkpoints: *checkpoints };
             Box::new(Twap::new(build(child), params).unwrap())
         }
+        Tree::StablePrice(child, interval, intervals) => {
+            let params = StablePriceParams {
+                growth: Ppb(300_000),
+                delay_growth: Ppb(60_000_000),
+                interval: Millis(*interval),
+                intervals: *intervals,
+                update_min: Millis(100),
+                update_max: Millis(600_000),
+            };
+            Box::new(StablePrice::new(build(child), params).unwrap())
+        }
+        Tree::Hull(child, with) => Box::new(Hull::new(build(child), build(with))),
         Tree::Reciprocal(child, scale) => Box::new(Reciprocal::new(build(child), *scale).unwrap()),
         Tree::Product(left, right, divisor) => {
             Box::new(Product::new(build(left), build(right), *divisor).unwrap())
@@ -127,6 +141,8 @@ fn tree() -> impl Strategy<Value = Tree> {
             1 => (one.clone(), 1_u64..2_000, 1_u8..121).prop_map(|(c, e, n)| Tree::MeanBasis(c, e, n)),
             1 => (one.clone(), span.clone()).prop_map(|(c, i)| Tree::FundingBasis(c, i)),
             1 => (one.clone(), span, 1_u8..13).prop_map(|(c, w, n)| Tree::Twap(c, w, n)),
+            1 => (one.clone(), 1_u64..1 << 20, 1_u8..49).prop_map(|(c, i, n)| Tree::StablePrice(c, i, n)),
+            1 => two.clone().prop_map(|(c, w)| Tree::Hull(c, w)),
             1 => (one, 1_i128..1 << 80).prop_map(|(c, s)| Tree::Reciprocal(c, s)),
             1 => (two, 1_i128..1 << 40).prop_map(|((l, r), d)| Tree::Product(l, r, d)),
         ]

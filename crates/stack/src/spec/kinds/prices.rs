@@ -6,9 +6,9 @@ use crate::{ConfigError, Context, Number, Ratio};
 use cofferdam_core::{Millis, Ppb, PriceState, SourceId};
 use cofferdam_oracle::{
     Against, Basis, Confidence, ConfidenceParams, Deviation, DeviationParams, Ema, Fallback, FromIndex,
-    FundingBasis, FundingBasisParams, Latest, MeanBasis, Median, PricePolicy, Product, Quorum, RateOfChange,
-    RateOfChangeParams, Reciprocal, Staleness, StalenessParams, StepLimit, StepLimitParams, Twap, TwapParams,
-    Voter,
+    FundingBasis, FundingBasisParams, Hull, Latest, MeanBasis, Median, PricePolicy, Product, Quorum,
+    RateOfChange, RateOfChangeParams, Reciprocal, StablePrice, StablePriceParams, Staleness, StalenessParams,
+    StepLimit, StepLimitParams, Twap, TwapParams, Voter,
 };
 use serde::{Deserialize, Serialize};
 
@@ -364,6 +364,61 @@ impl PriceSpec for TwapSpec {
             TwapParams { window: Millis(self.window_ms), checkpoints: self.checkpoints.unwrap_or(8) };
         let child = self.of.build(&ctx.at("of"))?;
         Ok(Box::new(ctx.check(self, Twap::new(child, params))?))
+    }
+}
+
+module! {
+    "cofferdam/stable-price@1" Price breaks [];
+    /// A price that follows another no faster than a rate, and slower the farther it is from a delayed average.
+    struct StablePriceSpec {
+        /// How far it moves per second at most; times `update_max_ms` below 1.
+        growth: Ratio ["ratio per second"],
+        /// How far the delayed average moves from one interval to the next at most, 0 to 1000.
+        delay_growth: Ratio ["ratio per interval"],
+        /// Length of an interval of the average, up to a day.
+        interval_ms: u64 ["ms"],
+        /// After how many intervals an average is used, 1 to 48.
+        intervals: u8 ["number"],
+        /// Sooner after the last one a price does not count.
+        update_min_ms: Option<u64> ["ms", "0"],
+        /// For how long a price counts at most, up to a day.
+        update_max_ms: u64 ["ms"],
+        /// What it follows.
+        of: Box<dyn PriceSpec> ["price policy"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/stable-price@1")]
+impl PriceSpec for StablePriceSpec {
+    fn build(&self, ctx: &Context<'_>) -> Policy {
+        let params = StablePriceParams {
+            growth: self.growth.0,
+            delay_growth: self.delay_growth.0,
+            interval: Millis(self.interval_ms),
+            intervals: self.intervals,
+            update_min: ms(self.update_min_ms).unwrap_or_default(),
+            update_max: Millis(self.update_max_ms),
+        };
+        let child = self.of.build(&ctx.at("of"))?;
+        Ok(Box::new(ctx.check(self, StablePrice::new(child, params))?))
+    }
+}
+
+module! {
+    "cofferdam/hull@1" Price breaks [];
+    /// A price whose interval reaches to another price.
+    struct HullSpec {
+        /// The price itself.
+        of: Box<dyn PriceSpec> ["price policy"],
+        /// To what its interval reaches.
+        with: Box<dyn PriceSpec> ["price policy"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/hull@1")]
+impl PriceSpec for HullSpec {
+    fn build(&self, ctx: &Context<'_>) -> Policy {
+        Ok(Box::new(Hull::new(self.of.build(&ctx.at("of"))?, self.with.build(&ctx.at("with"))?)))
     }
 }
 
