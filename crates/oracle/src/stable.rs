@@ -239,3 +239,83 @@ impl PricePolicy for Hull {
         Ok(PriceView { low, mid: one.mid, high, state, as_of })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Latest;
+
+    const ONE: i64 = 1_000_000_000;
+
+    fn rule(delay_growth: i64) -> StablePrice {
+        let params = StablePriceParams {
+            growth: Ppb(300_000),
+            delay_growth: Ppb(delay_growth),
+            interval: Millis(3_600_000),
+            intervals: 24,
+            update_min: Millis(10_000),
+            update_max: Millis(600_000),
+        };
+        StablePrice::new(Box::new(Latest::any()), params).unwrap()
+    }
+
+    /// The tests of the source, in units of a billionth: stable_price.rs lines 185-260 (`test_stable_price_10x`, tolerances 0.1 and
+    /// 0.01 as there; `test_stable_price_average`).
+    #[test]
+    fn figures_of_the_source() {
+        let near = |found: i128, want: i64, within: i64, of: &str| {
+            let found = found / FRACTION;
+            assert!((found - i128::from(want)).abs() < i128::from(within), "{of}: {found}, not {want}");
+        };
+        let (rule, mut model) = (rule(60_000_000), Model::default());
+        let run = |model: &mut Model, from: u64, step: u64, count: u64| {
+            for i in 1..=count {
+                model.update(Millis((from + i * step) * 1_000), Ticks::new(10 * ONE), &rule).unwrap();
+            }
+        };
+        model.update(Millis(0), Ticks::new(ONE), &rule).unwrap();
+        run(&mut model, 0, 60, 60);
+        near(model.price, 1_800_000_000, ONE / 10, "after 1 h");
+        near(model.delayed[0], 1_060_000_000, ONE / 100, "delayed, 1st hour");
+        assert!(model.delayed[1..].iter().all(|x| *x == i128::from(ONE) * FRACTION));
+        assert_eq!((model.number, model.span, model.sum), (1, 0, 0));
+        run(&mut model, 3_600, 10, 360);
+        near(model.price, 2_300_000_000, ONE / 10, "after 2 h");
+        near(model.delayed[0], 1_060_000_000, ONE / 100, "delayed, 1st hour");
+        near(model.delayed[1], 1_123_600_000, ONE / 100, "delayed, 2nd hour");
+        assert!(model.delayed[2..].iter().all(|x| *x == i128::from(ONE) * FRACTION));
+        assert_eq!((model.number, model.span, model.sum), (2, 0, 0));
+        run(&mut model, 7_200, 300, 12 * 23);
+        near(model.price, 7_400_000_000, ONE / 10, "after 25 h");
+        let d = &model.delayed;
+        assert!(d[0] > d[23] && d[23] > d[22] && d[1] < d[0] && d[1] < d[2]);
+        assert_eq!(model.number % 24, 1);
+    }
+
+    #[test]
+    fn the_average_of_the_source() {
+        let (rule, mut model) = (rule(10_000_000_000), Model::default());
+        model.update(Millis(0), Ticks::new(ONE), &rule).unwrap();
+        for t in (60..=3_600).step_by(60) {
+            let price = if t > 1_800 { 2 * ONE } else { ONE };
+            model.update(Millis(t * 1_000), Ticks::new(price), &rule).unwrap();
+        }
+        let found = model.delayed[0] / FRACTION;
+        assert!((found - 1_500_000_000).abs() < 10_000_000, "{found}");
+    }
+
+    /// The same path in double precision by another implementation (no code shared): 1.780573, 2.308944, 7.445231.
+    #[test]
+    fn figures_in_double_precision() {
+        let (rule, mut model) = (rule(60_000_000), Model::default());
+        model.update(Millis(0), Ticks::new(ONE), &rule).unwrap();
+        let mut time = 0;
+        for (step, count, want) in [(60, 60, 1_780_573_i128), (10, 360, 2_308_944), (300, 276, 7_445_231)] {
+            for _ in 0..count {
+                time += step;
+                model.update(Millis(time * 1_000), Ticks::new(10 * ONE), &rule).unwrap();
+            }
+            assert_eq!((model.price / FRACTION + 500) / 1_000, want);
+        }
+    }
+}

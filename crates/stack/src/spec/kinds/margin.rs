@@ -6,7 +6,8 @@ use crate::{ConfigError, Context, Number, Ratio, Subject};
 use cofferdam_core::{GroupId, MarketId, Ppb};
 use cofferdam_margin_engine::{
     AssetTerms, Bracket, ByGroup, Combined, CrossMargin, Flat, Join, Levels, LinearSize, MarginModel,
-    MarketTerms, OpenInterestScaled, Requirement, SizeScaled, Stepped, Tier, Tiered, VolatilityScaled,
+    MarketTerms, MiddleMaintenance, OpenInterestScaled, Requirement, SizeScaled, Stepped, Tier, Tiered,
+    VolatilityScaled,
 };
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +103,22 @@ impl MarginSpec for ByGroupSpec {
             chosen.push((c.groups.iter().map(|id| GroupId(*id)).collect(), model));
         }
         Ok(Box::new(ctx.check(self, ByGroup::new(base, chosen))?))
+    }
+}
+
+module! {
+    "cofferdam/middle-maintenance@1" Margin breaks [];
+    /// Whoever opens gets the adverse end of a price's interval; who is liquidated is decided at the middle.
+    struct MiddleMaintenanceSpec {
+        /// What computes health.
+        base: Box<dyn MarginSpec> ["margin"],
+    }
+}
+
+#[typetag::serde(name = "cofferdam/middle-maintenance@1")]
+impl MarginSpec for MiddleMaintenanceSpec {
+    fn build(&self, ctx: &Context<'_>) -> Result<Box<dyn MarginModel>, ConfigError> {
+        Ok(Box::new(MiddleMaintenance::new(self.base.build(&ctx.at("base"))?)))
     }
 }
 
