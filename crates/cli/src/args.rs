@@ -77,8 +77,8 @@ pub(crate) enum InsuranceCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AdlCommand {
-    /// Allocate a need over payers.
-    Allocate(RoomArgs),
+    /// Allocate a need over payers, and measure what that takes from whom.
+    Allocate(AdlAllocateArgs),
     /// Recompute the published figures of a night, and say what is wrong with them.
     Study(AdlStudyArgs),
 }
@@ -109,6 +109,12 @@ pub(crate) struct RunArgs {
 pub(crate) struct AdlStudyArgs {
     /// A study: its folder, or its file.
     pub(crate) path: PathBuf,
+    /// A table of users on whom policies are compared, instead of the one that the study names.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) users: Option<PathBuf>,
+    /// Compare policies on the drawn book only.
+    #[arg(long, conflicts_with = "users")]
+    pub(crate) no_users: bool,
     /// Where the report and the summary are written.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
@@ -161,6 +167,28 @@ pub(crate) struct RoomArgs {
     /// The question as JSON; `-` reads standard input.
     #[arg(default_value = "-")]
     pub(crate) input: PathBuf,
+    #[command(flatten)]
+    pub(crate) stack: StackArgs,
+}
+
+/// Arguments of `adl allocate`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AdlAllocateArgs {
+    /// The question as JSON; `-` reads standard input.
+    #[arg(default_value = "-", conflicts_with = "deficit")]
+    pub(crate) input: PathBuf,
+    /// Payers from a CSV with a header of the fields of `payers`, beside those of the question; `-` reads standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) payers: Option<PathBuf>,
+    /// The need, instead of a question: a deficit of this many units.
+    #[arg(long, value_name = "AMOUNT", requires = "payers", allow_negative_numbers = true)]
+    pub(crate) deficit: Option<String>,
+    /// The market that the payers hold, with `--deficit`. Default: the only one of the stack.
+    #[arg(long, value_name = "NAME", requires = "deficit")]
+    pub(crate) market: Option<String>,
+    /// A policy of docs/adl.md instead of the stack's, by its name there, or `all` for one after the other.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) policy: Option<String>,
     #[command(flatten)]
     pub(crate) stack: StackArgs,
 }

@@ -59,6 +59,11 @@ impl Document {
         Ok(Self { name, folder, root })
     }
 
+    /// A value that did not come as JSON, under the name of where it came from.
+    pub(crate) fn of(name: String, root: Value) -> Self {
+        Self { name, folder: PathBuf::new(), root }
+    }
+
     /// The folder that relative paths inside the document start from.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder

@@ -115,7 +115,14 @@ fn scenarios() {
 
 #[test]
 fn studies() {
-    check(&["adl", "study", "examples/adl-october-2025"], "", 0, "");
+    let users = "examples/eth-january-2021/scenario.toml";
+    check(
+        &["adl", "study", "examples/adl-october-2025", "--users", "nowhere"],
+        "",
+        2,
+        "nowhere: No such file",
+    );
+    check(&["adl", "study", "examples/adl-october-2025", "--users", users], "", 2, "scenario.toml: ");
     check(&["adl", "study", "nowhere"], "", 2, "nowhere: No such file or directory");
     check(&["adl", "study", "examples/eth-january-2021/scenario.toml"], "", 2, "scenario.toml: line ");
     check(
@@ -296,6 +303,53 @@ fn other_rooms() {
     check(&["adl", "allocate", "--stack", STACK], replaced, 2, "allocation.kind: ");
     let plan = r#"{"prices": {}, "group": {"id": 1}, "bid": {"keeper": 7, "give_amount": "1"}}"#;
     check(&["liquidation", "plan", "--stack", STACK], plan, 2, "bid.give: absent; accepted: what is given");
+}
+
+#[test]
+fn winners() {
+    let folder = std::env::temp_dir().join(format!("cofferdam-winners-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let file = folder.join("winners.csv").display().to_string();
+    let table = |text: &str, code: i32, says: &str| {
+        std::fs::write(&file, text).expect("a file");
+        check(&["adl", "allocate", "--stack", STACK, "--deficit", "1", "--payers", &file], "", code, says);
+    };
+    let header = "group,size,gain,equity,notional,cost";
+    let refuse = |row: &str, says: &str| {
+        table(&format!("{header}\n1,-1,5,9,9,-14\n{row}\n"), 2, &format!("{file}: line 3: {says}"))
+    };
+    table(&format!("{header}\n"), 0, ""); // nobody: all of it stays
+    table("", 0, "");
+    table(&format!("{header},room\n1,-1,5,9,9,-14,\n"), 0, ""); // an empty field is an absent one
+    table(&format!("{header}\n1,-1,5,-9,9,-14\n"), 0, ""); // equity below zero
+    refuse("1,-1,5,9,9,-14", "group: 1; accepted: each group once");
+    refuse("x,-1,5,9,9,-14", "group: \"x\"; invalid type");
+    refuse("-2,-1,5,9,9,-14", "group: \"-2\"; invalid type");
+    refuse("2,-1,5,,9,-14", "{\"cost\":\"-14\"");
+    refuse("2,-1,5,NaN,9,-14", "equity: \"NaN\"; ");
+    refuse("2,-1,0.0000001,9,9,-14", "gain: \"0.0000001\"; accepted: a whole number of atoms of 0.000001");
+    refuse(
+        "2,-1,5,170141183460469231731687303715884105727,9,-14",
+        "equity: \"170141183460469231731687303715884105727\"; accepted: a smaller number",
+    );
+    refuse("2,-1", "");
+    table(&format!("{header},colour\n1,-1,5,9,9,-14,red\n"), 2, "colour: \"red\"; unknown field `colour`");
+    table(&format!("{header},cost\n1,-1,5,9,9,-14,-14\n"), 2, "the column \"cost\" stands twice");
+    std::fs::remove_dir_all(&folder).expect("the folder goes");
+    let csv = "docs/cli/adl-allocate.csv";
+    check(&["adl", "allocate", "--deficit", "1", "--payers", csv], "", 2, "the command line: stack: ");
+    let ask = |args: &[&str], says: &str| {
+        check(&[&["adl", "allocate", "--stack", STACK, "--payers", csv][..], args].concat(), "", 2, says);
+    };
+    ask(&["--deficit", "much"], "the command line: need.deficit.amount: \"much\"; ");
+    ask(&["--deficit", "-1"], "need.amount");
+    ask(&["--deficit", "1", "--market", "BTC"], "market: \"BTC\"; accepted: one of ETH-PERP");
+    ask(
+        &["--deficit", "1", "--policy", "lottery"],
+        "--policy \"lottery\"; accepted for such a need: one of \"all\", \"queue\", ",
+    );
+    ask(&["--deficit", "1", "--policy", "level-leverage"], "--policy \"level-leverage\"; ");
+    ask(&["--deficit", "1", "-"], "cannot be used with");
 }
 
 /// Whoever reads may stop reading: no panic, no message, and nothing that a script would take for a failure.

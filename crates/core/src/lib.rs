@@ -31,6 +31,7 @@ extern crate alloc;
 extern crate std;
 
 mod action;
+mod bands;
 mod decimal;
 mod error;
 mod growth;
@@ -47,6 +48,7 @@ mod view;
 pub mod wide;
 
 pub use action::{Action, ActionKind, Observation, Verdict};
+pub use bands::{BANDS_MAX, Bands, Grid};
 pub use decimal::{Decimal, DecimalError};
 pub use error::MathError;
 pub use growth::{compound, half_life_decay, sqrt_wad};

@@ -1,7 +1,7 @@
 //! What one room shows another of the book: read-only values, never a trait of a domain.
 
 use crate::{
-    Amount, AssetId, AssetScale, At, AuctionId, FundingIndex, GroupId, Health, Index, Lots, MarketId,
+    Amount, AssetId, AssetScale, At, AuctionId, Bands, FundingIndex, GroupId, Health, Index, Lots, MarketId,
     MarketScale, MathError, PoolId, Posting, Ppb, PriceView, Quanta, Scaled, Ticks, Verdict,
 };
 use alloc::vec::Vec;
@@ -152,6 +152,8 @@ pub trait World {
     fn asset(&self, id: AssetId) -> Option<&AssetView>;
     /// The scenario values of a market, if any were recorded.
     fn scenarios(&self, id: MarketId) -> Option<&Scenarios>;
+    /// The price bands over which a group's collateral is spread, if it is.
+    fn bands(&self, id: GroupId) -> Option<Bands>;
 }
 
 /// What a group's health would be after postings.

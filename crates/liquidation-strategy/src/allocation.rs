@@ -156,8 +156,12 @@ impl Payers for &[Payer] {
 
 /// Those who qualify, by group, whatever order they came in.
 pub(crate) fn collect(payers: &dyn Payers, qualifies: impl Fn(&Payer) -> bool) -> Vec<Payer> {
-    let mut found: Vec<Payer> = payers.iter().filter(qualifies).collect();
-    found.sort_by_key(|p| p.group);
+    let all = payers.iter();
+    let mut found = Vec::with_capacity(all.size_hint().0); // as it grows, a long list is copied many times
+    found.extend(all.filter(qualifies));
+    if !found.is_sorted_by_key(|p: &Payer| p.group) {
+        found.sort_by_key(|p| p.group);
+    }
     found
 }
 

@@ -3,6 +3,7 @@
 
 use crate::allocation::{close_out, collect, deficit};
 use crate::socialise::untouched;
+use crate::weight::{Key, Weight};
 use crate::{Cause, LiquidationError, LossAllocation, Measure, Need, Payer, Payers, Settlement};
 use alloc::vec::Vec;
 use cofferdam_core::{Amount, At, MathError, Memory, wide::U256};
@@ -147,18 +148,72 @@ impl Ranking {
     }
 
     /// Payers in the order in which they pay: a total order that does not depend on insertion (INV-46).
-    fn order(self, payers: Vec<Payer>) -> Result<Vec<Payer>, MathError> {
-        let mut scored = Vec::with_capacity(payers.len());
-        for p in payers {
-            scored.push((self.score(&p)?, p));
+    fn order(self, payers: Vec<Payer>) -> Result<Queue, MathError> {
+        let mut waiting = Vec::with_capacity(payers.len());
+        for (index, p) in payers.iter().enumerate() {
+            let score = self.score(p)?;
+            let key = Key::quotient(Weight::of_wide(score.above), Weight::of_wide(score.below));
+            let index = u32::try_from(index).map_err(|_| MathError::Overflow)?;
+            waiting
+                .push((if p.gain.get() > 0 { key.descending() } else { key.ascending_after_all() }, index));
         }
-        scored.sort_by(before);
-        Ok(scored.into_iter().map(|(_, p)| p).collect())
+        Ok(Queue { ranking: self, payers, waiting, sorted: 0, next: 0, chunk: 1_024 })
+    }
+}
+
+/// Those who wait. Only those who are asked for are sorted: the first thousand are selected and sorted, then the next eight thousand, and
+/// so on, each in time that grows with those who still wait, not with their logarithm.
+#[derive(Debug)]
+struct Queue {
+    ranking: Ranking,
+    payers: Vec<Payer>,
+    waiting: Vec<(Key, u32)>,
+    sorted: usize,
+    next: usize,
+    chunk: usize,
+}
+
+impl Queue {
+    fn sort_more(&mut self) {
+        let (ranking, payers) = (self.ranking, &self.payers);
+        let standing = |i: u32| {
+            let p = usize::try_from(i).ok().and_then(|i| payers.get(i));
+            p.and_then(|p| ranking.score(p).ok().map(|s| (s, p))) // a score that could not be computed was an error before
+        };
+        let order = |(a, i): &(Key, u32), (b, j): &(Key, u32)| {
+            a.compare(*b).unwrap_or_else(|| match (standing(*i), standing(*j)) {
+                (Some((s, p)), Some((t, q))) => before((&s, p), (&t, q)),
+                _ => i.cmp(j),
+            })
+        };
+        let Some(rest) = self.waiting.get_mut(self.sorted..) else { return };
+        if rest.len() > self.chunk {
+            rest.select_nth_unstable_by(self.chunk, order);
+        }
+        let end = self.chunk.min(rest.len());
+        if let Some(first) = rest.get_mut(..end) {
+            first.sort_unstable_by(order);
+        }
+        self.sorted = self.sorted.saturating_add(end);
+        self.chunk = self.chunk.saturating_mul(8);
+    }
+}
+
+impl Iterator for Queue {
+    type Item = Payer;
+
+    fn next(&mut self) -> Option<Payer> {
+        if self.next == self.sorted {
+            self.sort_more();
+        }
+        let (_, index) = *self.waiting.get(self.next).filter(|_| self.next < self.sorted)?;
+        self.next = self.next.saturating_add(1);
+        self.payers.get(usize::try_from(index).ok()?).copied()
     }
 }
 
 /// Who pays before whom.
-fn before((x, a): &(Score, Payer), (y, b): &(Score, Payer)) -> Ordering {
+fn before((x, a): (&Score, &Payer), (y, b): (&Score, &Payer)) -> Ordering {
     let wins = |p: &Payer| p.gain.get() > 0;
     let order = match (wins(a), wins(b)) {
         (true, false) => Ordering::Less,

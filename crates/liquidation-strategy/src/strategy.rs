@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 use cofferdam_core::{
-    Amount, AssetId, AuctionId, Case, GroupId, Holder, Item, Lots, MarketId, MathError, Memory, MemoryError,
-    Millis, PoolId, Posting, Ppb, Quanta, Scaled, Ticks,
+    Amount, AssetId, AuctionId, Bands, Case, GroupId, Holder, Item, Lots, MarketId, MathError, Memory,
+    MemoryError, Millis, PoolId, Posting, Ppb, Quanta, Scaled, Ticks,
 };
 use core::fmt::Debug;
 
@@ -129,6 +129,8 @@ pub enum Step {
         /// How much of it, in scaled units.
         scaled: Scaled,
     },
+    /// The account's price bands as they are now, after what was moved before; empty where it has none any more.
+    Bands(Bands),
     /// A debt that nothing backs any more, handed to the waterfall: the holder owes it, in atoms of an asset.
     Loss {
         /// Who could not pay.

@@ -5,7 +5,7 @@
 //! is exact, so the units that are shared out follow one rule to the last of them, whatever the weights are.
 
 use crate::allocation::{close_out, collect, deficit};
-use crate::apportion::{Claim, apportion};
+use crate::apportion::{Claim, Method, apportion_by};
 use crate::socialise::untouched;
 use crate::{Cause, LiquidationError, Measure, Need, Payer, Payers, Settlement};
 use alloc::vec::Vec;
@@ -110,6 +110,49 @@ impl Weight {
     }
 }
 
+/// A quotient as a number that sorts fast: 13 bits of exponent, 51 of mantissa. Two keys that are three or more apart are in the order
+/// of the exact quotients; nearer ones say nothing, and the exact comparison decides. A divisor of zero is the greatest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Key(u64);
+
+impl Key {
+    pub(crate) fn quotient(above: Weight, below: Weight) -> Self {
+        if below.mantissa == 0 {
+            return Self(u64::MAX);
+        }
+        if above.mantissa == 0 {
+            return Self(0);
+        }
+        // 64 leading bits of each: wrong by less than one part in 2^60, where a key's unit is at least one in 2^52
+        let q = ((above.mantissa >> 64) << 63).checked_div(below.mantissa >> 64).unwrap_or(0); // in 2^62 to 2^64
+        let q = u64::try_from(q).unwrap_or(u64::MAX);
+        let shift = q.leading_zeros(); // 0 or 1
+        let down = i32::try_from(shift).unwrap_or(0);
+        let exponent = above.exponent.wrapping_sub(below.exponent).wrapping_sub(down).wrapping_add(4_096);
+        match u64::try_from(exponent) {
+            Err(_) => Self(1), // all that are as small are one
+            Ok(0) => Self(1),
+            Ok(e) if e >= 8_191 => Self(8_191 << 51),
+            Ok(e) => Self((e << 51) | ((q << shift << 1) >> 13)),
+        }
+    }
+
+    /// A key in which the greatest quotient stands first.
+    pub(crate) fn descending(self) -> Self {
+        Self(!self.0 >> 1)
+    }
+
+    /// A key in which the smallest quotient stands first, but after every [`Key::descending`].
+    pub(crate) fn ascending_after_all(self) -> Self {
+        Self((1 << 63) | (self.0 >> 1))
+    }
+
+    /// The order of the exact quotients where the keys tell it.
+    pub(crate) fn compare(self, other: Self) -> Option<Ordering> {
+        (self.0.abs_diff(other.0) > 2).then(|| self.0.cmp(&other.0))
+    }
+}
+
 impl Ord for Weight {
     fn cmp(&self, other: &Self) -> Ordering {
         Scaled::product(1, *self).cmp(&Scaled::product(1, *other))
@@ -182,11 +225,23 @@ pub(crate) fn leverage(p: &Payer) -> Result<Weight, MathError> {
 /// holders of the other side that have a gain, and at most their lots. `rate` is the weight of one unit of size, `limit` a further
 /// cap (of a payer, its size, and whether the need is in cash).
 ///
-/// Whole units by Adams' method: see [`apportion`].
+/// Whole units by Adams' method: see [`Method`].
 pub(crate) fn by_weights(
     need: &Need,
     payers: &dyn Payers,
     rate: impl Fn(&Payer) -> Result<Weight, MathError>,
+    limit: impl Fn(&Payer, u128, bool) -> Result<u128, MathError>,
+) -> Result<Settlement, LiquidationError> {
+    let weight = |p: &Payer, size: u128| Ok(Weight::of(size).times(rate(p)?));
+    by_whole_weights(Method::Adams, need, payers, weight, limit)
+}
+
+/// As [`by_weights`], by weights of a payer and its size, and either method.
+pub(crate) fn by_whole_weights(
+    method: Method,
+    need: &Need,
+    payers: &dyn Payers,
+    weight: impl Fn(&Payer, u128) -> Result<Weight, MathError>,
     limit: impl Fn(&Payer, u128, bool) -> Result<u128, MathError>,
 ) -> Result<Settlement, LiquidationError> {
     let gain = |p: &Payer| p.gain.positive_part().get().unsigned_abs();
@@ -199,7 +254,7 @@ pub(crate) fn by_weights(
             let total = deficit(need)?.get().unsigned_abs();
             let winners = collect(payers, |p| room(p) > 0);
             let cap = |p: &Payer| limit(p, gain(p), true).map(|x| x.min(room(p)));
-            let (units, left) = share(total, &winners, gain, rate, cap)?;
+            let (units, left) = share(method, total, &winners, |p| weight(p, gain(p)), cap)?;
             let mut measures = Vec::new();
             for (p, x) in winners.iter().zip(units).filter(|(_, x)| *x > 0) {
                 measures.push(Measure::Haircut { payer: p.group, amount: Amount::new(signed(x)?) });
@@ -210,7 +265,7 @@ pub(crate) fn by_weights(
             let out = close_out(need)?;
             let winners = collect(payers, |p| out.takes(p) && p.gain.get() > 0);
             let cap = |p: &Payer| limit(p, lots(p), false).map(|x| x.min(lots(p)));
-            let (units, left) = share(out.size, &winners, lots, rate, cap)?;
+            let (units, left) = share(method, out.size, &winners, |p| weight(p, lots(p)), cap)?;
             let mut measures = Vec::new();
             for (p, x) in winners.iter().zip(units).filter(|(_, x)| *x > 0) {
                 measures.push(out.measure(p, x)?);
@@ -222,20 +277,20 @@ pub(crate) fn by_weights(
 
 /// Units per winner and what is left. A weight of zero pays nothing.
 fn share(
+    method: Method,
     total: u128,
     winners: &[Payer],
-    size: impl Fn(&Payer) -> u128,
-    rate: impl Fn(&Payer) -> Result<Weight, MathError>,
+    weight: impl Fn(&Payer) -> Result<Weight, MathError>,
     cap: impl Fn(&Payer) -> Result<u128, MathError>,
 ) -> Result<(Vec<u128>, u128), MathError> {
     let mut claims = Vec::with_capacity(winners.len());
     for p in winners {
-        let weight = Weight::of(size(p)).times(rate(p)?);
+        let weight = weight(p)?;
         // who weighs nothing pays nothing; the weight itself has to be above zero
         let (weight, cap) = if weight == Weight::ZERO { (Weight::of(1), 0) } else { (weight, cap(p)?) };
         claims.push(Claim { weight, cap, rank: p.group.0 });
     }
-    let units = apportion(total, &claims)?;
+    let units = apportion_by(method, total, &claims)?;
     let mut left = total;
     for x in &units {
         left = left.checked_sub(*x).ok_or(MathError::Overflow)?;
@@ -277,6 +332,17 @@ mod tests {
             let whole = big(factor) * BigUint::from(c);
             let up = (&whole + (BigUint::from(1_u32) << 1_000_usize) - 1_u32) >> 1_000_usize;
             prop_assert_eq!(BigUint::from(factor.times_up(Weight::of(c), cap)), up.min(BigUint::from(cap)));
+        }
+
+        #[test]
+        fn keys_that_are_apart_are_in_order(a in any_width(), x in any_width(), b in any_width(), y in any_width(), near: bool, up in 0_u32..40) {
+            let b = if near { a.saturating_add(b >> 90).max(1) } else { b };
+            let y = if near { x } else { y };
+            let big_power = Weight::of(2).power(up * 200); // some past the range of keys
+            let w = |n| Weight::of(n).times(big_power);
+            let found = Key::quotient(w(a), Weight::of(x)).compare(Key::quotient(w(b), Weight::of(y)));
+            let exact = (BigUint::from(a) * BigUint::from(y)).cmp(&(BigUint::from(b) * BigUint::from(x)));
+            prop_assert!(found.is_none_or(|f| f == exact), "{:?} is not {:?}", found, exact);
         }
 
         #[test]

@@ -22,6 +22,8 @@ fn all() -> Vec<(&'static str, Box<dyn LossAllocation>)> {
         ("queue", Box::new(QueueAllocation::new(true))),
         ("pro-rata", Box::new(ProRataAllocation)),
         ("levered", Box::new(LeveredProRata)),
+        ("least squares", Box::new(LeastSquares)),
+        ("least share", Box::new(LeastShare)),
         ("capped", Box::new(CappedProRata::new(caps))),
         ("linear", risk(RiskWeight::Linear)),
         ("power", risk(RiskWeight::Power(8))),
@@ -63,6 +65,66 @@ fn shares_by_risk_as_published() {
     let s = allocate(&ProRataAllocation, &deficit(705_404), &book);
     for ((_, x), p) in haircuts(&s).iter().zip(&book) {
         assert!((x * 10_000 - 913 * p.gain.get()).abs() < p.gain.get(), "{x}");
+    }
+}
+
+/// No whole allocation has a smaller largest share of equity: every one of a small book is tried.
+#[test]
+fn the_least_largest_share() {
+    fn smallest(left: i128, rest: &[(i128, i128)], share: (i128, i128)) -> Option<(i128, i128)> {
+        let Some(((most, equity), others)) = rest.split_first() else { return (left == 0).then_some(share) };
+        let with = |x| {
+            let worse = if x * share.1 > share.0 * equity { (x, *equity) } else { share };
+            smallest(left - x, others, worse)
+        };
+        (0..=left.min(*most)).filter_map(with).min_by(|a, b| (a.0 * b.1).cmp(&(b.0 * a.1)))
+    }
+    let books: [&[(i128, i128)]; 4] = [
+        &[(5, 3), (4, 10), (9, 7)],
+        &[(3, 1), (3, 1), (3, 100)],
+        &[(2, 9), (7, 2), (5, 5), (1, 40)],
+        &[(6, 6), (6, 6), (6, 6)],
+    ];
+    for book in books {
+        let payers: Vec<Payer> = (1..)
+            .zip(book)
+            .map(|(g, (w, e))| payer(g, -i64::try_from(*w).unwrap(), 9, 9, *e, 1, 1))
+            .collect();
+        let all: i128 = book.iter().map(|x| x.0).sum();
+        for size in 1..=all {
+            let s = allocate(&LeastShare, &close_out(i64::try_from(size).unwrap()), &payers);
+            let share = |(g, x): (u32, i64)| (i128::from(x.abs()), book[g as usize - 1].1);
+            let found =
+                closes(&s).into_iter().map(share).max_by(|a, b| (a.0 * b.1).cmp(&(b.0 * a.1))).unwrap();
+            let best = smallest(size, book, (0, 1)).unwrap();
+            assert_eq!(found.0 * best.1, best.0 * found.1, "{book:?} {size}: {found:?}, best {best:?}");
+        }
+    }
+}
+
+/// No haircuts with as large a sum have smaller squares: moving a unit from anyone to anyone does not help.
+#[test]
+fn the_least_squares() {
+    let book: Vec<Payer> = [(1, 900_000), (2, 300_000), (3, 100_000), (4, 2_000_000)]
+        .map(|(g, gain)| payer(g, -1, gain * 1_000_000, gain * 1_000_000, 1, 1, 1))
+        .to_vec();
+    for need in [1_000, 500_000, 1_500_000, 3_000_000] {
+        let taken = haircuts(&allocate(&LeastSquares, &deficit(need * 1_000_000), &book));
+        let h: Vec<f64> =
+            taken.iter().map(|(g, x)| *x as f64 / book[*g as usize - 1].gain.get() as f64).collect();
+        // at the optimum h / w is the same for all whose h is below one, and no larger for the others
+        let rates: Vec<(f64, bool)> = h
+            .iter()
+            .zip(&taken)
+            .map(|(h, (g, _))| (h / book[*g as usize - 1].gain.get() as f64, *h < 1.0))
+            .collect();
+        let open = rates.iter().filter(|r| r.1).map(|r| r.0).fold(0.0, f64::max);
+        for (rate, below) in &rates {
+            assert!(
+                if *below { (rate / open - 1.0).abs() < 1e-3 } else { *rate <= open * 1.001 || open == 0.0 },
+                "{need}: {rates:?}"
+            );
+        }
     }
 }
 

@@ -127,6 +127,40 @@ fn deficits() -> Vec<Row> {
         row("`pro-rata`", || Box::new(ProRataAllocation), most, vec![whole()]),
         row("`levered-pro-rata`", || Box::new(LeveredProRata), weighted, vec![order(), whole(), steps()]),
         row(
+            "`least-squares`",
+            || Box::new(LeastSquares),
+            Promises { sybil_neutral: false, ..weighted },
+            vec![
+                (Law::OrderPreserving, deficit(110_000), vec![held(1, 100_000, 9), held(2, 50_000, 9)]),
+                whole(),
+                (Law::SybilNeutral, deficit(50_000), vec![held(1, 100_000, 90_000), held(2, 50_000, 90_000)]),
+                (
+                    Law::PathIndependent,
+                    deficit(90_000),
+                    vec![held(1, 100_000, 90_000), held(2, 50_000, 90_000)],
+                ),
+            ],
+        ),
+        row(
+            "`least-share`",
+            || Box::new(LeastShare),
+            weighted,
+            vec![
+                (
+                    Law::OrderPreserving,
+                    deficit(60_000),
+                    vec![held(1, 60_000, 900_000), held(2, 50_000, 50_000)],
+                ),
+                whole(),
+                // the first step takes all equity, and nobody is left to pay the second
+                (
+                    Law::PathIndependent,
+                    deficit(60_000),
+                    vec![held(1, 90_000, 5_000), held(2, 90_000, 15_000)],
+                ),
+            ],
+        ),
+        row(
             "`capped-pro-rata`, part 0.5",
             || capped(HALF.0, 0),
             Promises { capped: Some(HALF), path_independent: false, ..most },
@@ -239,6 +273,25 @@ fn close_outs() -> Vec<Row> {
             Promises { capped: Some(HALF), path_independent: false, ..most },
             vec![(Law::PathIndependent, close_out(6_000), vec![lots(1, 9_000, 50_000, 50_000)])],
         ),
+        row(
+            "`least-squares`",
+            || Box::new(LeastSquares),
+            Promises { sybil_neutral: false, ..weighted },
+            vec![
+                whole(),
+                (
+                    Law::SybilNeutral,
+                    close_out(5_000),
+                    vec![lots(1, 6_000, 50_000, 10), lots(2, 3_000, 50_000, 10)],
+                ),
+                (
+                    Law::PathIndependent,
+                    close_out(6_000),
+                    vec![lots(1, 6_000, 50_000, 10), lots(2, 3_000, 50_000, 10)],
+                ),
+            ],
+        ),
+        row("`least-share`", || Box::new(LeastShare), most, vec![whole()]),
         row("`risk-aware`, linear", || risk(RiskWeight::Linear), weighted, vec![whole(), steps()]),
         row(
             "`contract-pro-rata`",

@@ -32,6 +32,9 @@ impl World for Sheet {
     fn scenarios(&self, _: MarketId) -> Option<&Scenarios> {
         None
     }
+    fn bands(&self, _: cofferdam_core::GroupId) -> Option<cofferdam_core::Bands> {
+        None
+    }
 }
 
 /// The naive layout: a vector per account, wide numbers everywhere, a search for the tier, a division per position.

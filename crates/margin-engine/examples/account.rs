@@ -18,6 +18,9 @@ impl World for Prices {
     fn scenarios(&self, _: MarketId) -> Option<&Scenarios> {
         None
     }
+    fn bands(&self, _: cofferdam_core::GroupId) -> Option<cofferdam_core::Bands> {
+        None
+    }
 }
 
 fn prices(mark: i64) -> Result<Prices, Box<dyn std::error::Error>> {

@@ -26,6 +26,7 @@
 pub mod aave_v3;
 mod binance;
 pub mod compound_v3;
+pub mod curve;
 pub mod drift_v2;
 pub mod dydx;
 pub mod euler_v2;

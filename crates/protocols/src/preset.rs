@@ -59,6 +59,7 @@ presets! {
     "bybit" Perpetual "Bybit USDT perpetuals, insurance pools of September 2025";
     "ccp" Cleared "A clearing house for futures and options: scenario margin and default waterfall";
     "compound-v3" Lending "Compound III, the USDC market with ETH as collateral";
+    "curve-llamma" Lending "Curve LLAMMA (curve-stablecoin@0d726b1), a market of USDC against ETH";
     "deribit" Perpetual "Deribit linear perpetuals, margin of support article 25944738177565";
     "drift-v2" Perpetual "Drift v2, program of April 2026";
     "dydx-v4" Perpetual "dYdX v4, v4-chain at 84d4664b (March 2026)";

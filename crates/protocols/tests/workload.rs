@@ -3,8 +3,8 @@
 //! at hand.
 
 use cofferdam_core::{
-    AssetId, AssetView, FundingIndex, GroupId, Index, Item, Level, Lots, MarketId, MarketView, Millis, Ppb,
-    PriceView, Quanta, Scenarios, Ticks, World,
+    AssetId, AssetView, Bands, FundingIndex, GroupId, Index, Item, Level, Lots, MarketId, MarketView, Millis,
+    Ppb, PriceView, Quanta, Scenarios, Ticks, World,
 };
 use cofferdam_margin_engine::{Account, Holdings};
 use cofferdam_protocols::preset;
@@ -25,6 +25,9 @@ impl World for Sheet {
         self.assets.iter().find(|a| a.id == id)
     }
     fn scenarios(&self, _: MarketId) -> Option<&Scenarios> {
+        None
+    }
+    fn bands(&self, _: GroupId) -> Option<Bands> {
         None
     }
 }

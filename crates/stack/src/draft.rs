@@ -8,9 +8,9 @@ use crate::{
     store::{EvolveError, Holding, Store, apply},
 };
 use cofferdam_core::{
-    Amount, AssetId, AssetView, DrawId, FundingIndex, GroupId, Holder, House, Instrument, Item, LayerId,
-    Lots, MarketId, MarketView, MathError, Memory, MemoryStore, Millis, OrderId, Posting, Quanta, Quote,
-    Scenarios, Scope, Slot, SourceId, World, Writes,
+    Amount, AssetId, AssetView, Bands, DrawId, FundingIndex, GroupId, Holder, House, Instrument, Item,
+    LayerId, Lots, MarketId, MarketView, MathError, Memory, MemoryStore, Millis, OrderId, Posting, Quanta,
+    Quote, Scenarios, Scope, Slot, SourceId, World, Writes,
 };
 use cofferdam_margin_engine::{Account, Book, BookError, Holdings, MarginError, Position};
 use std::borrow::Cow;
@@ -43,6 +43,8 @@ pub(crate) struct Draft<'s> {
     layers: BTreeMap<LayerId, LayerState>,
     draws: BTreeMap<DrawId, Option<Draw>>,
     works: BTreeMap<WorkKey, Option<Work>>,
+    /// The same the other way round: where work that was added here waits.
+    added: BTreeMap<Work, WorkKey>,
     /// Lots held long and short per market, as the book will sum them.
     interest: BTreeMap<MarketId, (Lots, Lots)>,
     pub(crate) facts: Vec<Fact>,
@@ -65,6 +67,7 @@ impl<'s> Draft<'s> {
             layers: BTreeMap::new(),
             draws: BTreeMap::new(),
             works: BTreeMap::new(),
+            added: BTreeMap::new(),
             interest: BTreeMap::new(),
             facts: Vec::new(),
             effects: Vec::new(),
@@ -174,6 +177,11 @@ impl<'s> Draft<'s> {
         run(&Memory::new(self, &mut writes, slot))
     }
 
+    /// Groups that something of this step was posted to.
+    pub(crate) fn moved(&self) -> Vec<GroupId> {
+        self.accounts.keys().copied().collect()
+    }
+
     pub(crate) fn has_orders(&self, group: GroupId) -> bool {
         let of_state = self.state.orders_of.get(&group).map_or(&[][..], Vec::as_slice);
         of_state.iter().any(|id| self.order(*id).is_some())
@@ -219,7 +227,7 @@ impl<'s> Draft<'s> {
     }
 
     pub(crate) fn waiting(&self, work: &Work) -> Option<WorkKey> {
-        if let Some((k, _)) = self.works.iter().find(|(_, w)| w.as_ref() == Some(work)) {
+        if let Some(k) = self.added.get(work) {
             return Some(*k);
         }
         self.state.waiting.get(work).copied().filter(|k| !matches!(self.works.get(k), Some(None)))
@@ -253,6 +261,10 @@ impl World for Draft<'_> {
 
     fn scenarios(&self, id: MarketId) -> Option<&Scenarios> {
         self.scenarios.get(&id).or_else(|| self.state.scenarios.get(&id))
+    }
+
+    fn bands(&self, id: GroupId) -> Option<Bands> {
+        crate::store::bands(self, id)
     }
 }
 
@@ -357,7 +369,12 @@ impl Store for Draft<'_> {
         self.works.get(&key).copied().unwrap_or_else(|| self.state.queue.get(&key).copied())
     }
     fn set_work(&mut self, key: WorkKey, work: Option<Work>) {
-        self.works.insert(key, work);
+        let before = self.works.insert(key, work);
+        match (work, before.flatten()) {
+            (Some(work), _) => drop(self.added.insert(work, key)),
+            (None, Some(done)) => drop(self.added.remove(&done)),
+            (None, None) => {}
+        }
     }
     fn answered(&mut self, _: InputId, _: &Answer) {}
 }

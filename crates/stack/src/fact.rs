@@ -170,6 +170,8 @@ pub enum Reason {
     Offset,
     /// Other borrowers took over a debt with its collateral.
     Redistribution,
+    /// Somebody traded with an account's price bands.
+    Exchange,
 }
 
 /// An order that left and is not answered yet.

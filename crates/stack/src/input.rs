@@ -254,6 +254,21 @@ pub enum Body {
         /// The least of it, from all of them, that the keeper accepts.
         at_least: Amount,
     },
+    /// Request: an exchange with an account's price bands, in either direction, at the price that they make.
+    Exchange {
+        /// Who trades.
+        trader: GroupId,
+        /// With whose bands.
+        group: GroupId,
+        /// What the trader gives.
+        give: AssetId,
+        /// How much of it, at most: bands that have no more to give take no more.
+        amount: Amount,
+        /// What it wants.
+        want: AssetId,
+        /// The least of it that the trader accepts.
+        at_least: Amount,
+    },
 }
 
 /// Scenario values of one market: at least one and at most [`cofferdam_core::SCENARIOS_MAX`], each with low <= high.

@@ -38,8 +38,8 @@ pub use journal::{JournalError, JournalReader, JournalWriter, Kind as JournalKin
 pub use spec::{
     AccrualSpec, AllocationSpec, Breach, BreakerSpec, BrokenLaw, Built, ConfigError, Context, CurveSpec,
     GuardSpec, InitialCommitment, LayerSpec, LiquidationSpec, MarginSpec, ModuleInfo, Names, Number,
-    Parameter, PoolSpec, PriceSpec, Ratio, Refusal, Registry, RegistryError, RequirementSpec, Room,
-    SpecTrait, StackConfig, Subject, modules,
+    Parameter, PlacementSpec, PoolSpec, PriceSpec, Ratio, Refusal, Registry, RegistryError, RequirementSpec,
+    Room, SpecTrait, StackConfig, Subject, modules,
 };
 pub use stack::{
     AccrualRule, AccrualSubject, AssetTerms, ComposeError, EventRule, LayerTerms, MarketTerms, Parts,

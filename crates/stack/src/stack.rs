@@ -6,7 +6,7 @@ use cofferdam_core::{
     MarketView, MemoryError, Millis, PoolId, Ppb, PriceRole, PriceView, Quanta, Slot, Ticks,
 };
 use cofferdam_insurance_layer::LossWaterfall;
-use cofferdam_liquidation_strategy::{FillGuard, LiquidationStrategy, LossAllocation};
+use cofferdam_liquidation_strategy::{FillGuard, LiquidationStrategy, LossAllocation, Placement};
 use cofferdam_margin_engine::MarginModel;
 use cofferdam_market::{Accrual, PoolPricing};
 use cofferdam_oracle::{PermitTiers, PricePolicy};
@@ -158,6 +158,8 @@ pub struct Parts {
     pub margin: Box<dyn MarginModel>,
     /// Liquidation.
     pub liquidation: Box<dyn LiquidationStrategy>,
+    /// Where collateral waits to be sold piece by piece; `None`: it is not spread over bands.
+    pub placement: Option<Box<dyn Placement>>,
     /// Vetoes on fills under our own matching; all have to agree.
     pub guards: Vec<Box<dyn FillGuard>>,
     /// Insurance layers.
@@ -185,6 +187,7 @@ pub(crate) mod slots {
     pub(crate) const BREAKERS: Slot = Slot(6);
     pub(crate) const AUCTIONS: Slot = Slot(7);
     pub(crate) const OFFSETS: Slot = Slot(8);
+    pub(crate) const BANDS: Slot = Slot(9);
 }
 
 /// A composed risk stack: modules and terms, no state.

@@ -5,9 +5,9 @@ use crate::{
     store::{EvolveError, Holding, Store, apply},
 };
 use cofferdam_core::{
-    AssetId, AssetView, At, DrawId, EventId, FundingIndex, GroupId, Holder, Instrument, Item, LayerId, Lots,
-    MapMemory, MarketId, MarketView, MemoryStore, Millis, OrderId, Posting, Quanta, Quote, Scenarios, Scope,
-    Slot, SourceId, World,
+    AssetId, AssetView, At, Bands, DrawId, EventId, FundingIndex, GroupId, Holder, Instrument, Item, LayerId,
+    Lots, MapMemory, MarketId, MarketView, MemoryStore, Millis, OrderId, Posting, Quanta, Quote, Scenarios,
+    Scope, Slot, SourceId, World,
 };
 use cofferdam_margin_engine::{Book, BookError};
 use serde::{Deserialize, Serialize};
@@ -262,6 +262,10 @@ impl World for State {
 
     fn scenarios(&self, id: MarketId) -> Option<&Scenarios> {
         self.scenarios.get(&id)
+    }
+
+    fn bands(&self, id: GroupId) -> Option<Bands> {
+        crate::store::bands(self, id)
     }
 }
 

@@ -6,9 +6,9 @@ use crate::{
     state::{EventState, Head},
 };
 use cofferdam_core::{
-    Amount, AssetId, AssetView, DrawId, FundingIndex, GroupId, Holder, Instrument, Item, LayerId, Lots,
-    MarketId, MarketView, MathError, Millis, OrderId, Posting, PriceRole, Quanta, Quote, Scenarios, Scope,
-    Slot, SourceId, Unbalanced, check_balanced,
+    Amount, AssetId, AssetView, Bands, DrawId, FundingIndex, GroupId, Holder, Instrument, Item, LayerId,
+    Lots, MarketId, MarketView, MathError, Memory, MemoryStore, Millis, OrderId, Posting, PriceRole, Quanta,
+    Quote, Scenarios, Scope, Slot, SourceId, Unbalanced, Writes, check_balanced,
 };
 use cofferdam_margin_engine::BookError;
 
@@ -292,4 +292,11 @@ fn event(store: &mut dyn Store, mark: EventMark) -> Result<(), EvolveError> {
     }
     *store.head_mut() = head;
     Ok(())
+}
+
+/// The bands of a group, as the stack's own memory holds them. A record that cannot be read counts as none.
+pub(crate) fn bands(store: &dyn MemoryStore, group: GroupId) -> Option<Bands> {
+    let mut writes = Writes::new();
+    let memory = Memory::new(store, &mut writes, crate::stack::slots::BANDS);
+    memory.get::<Bands>(Scope::Group(group)).ok().filter(|b| !b.is_empty())
 }

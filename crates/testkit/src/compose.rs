@@ -151,6 +151,7 @@ pub fn perpetual() -> Parts {
             Quanta::ZERO,
             Quanta::ZERO,
         ))),
+        placement: None,
         guards: Vec::new(),
         layers: vec![layer(FUND, "fund", Ppb::ONE), layer(PROMISE, "promise", Ppb::ZERO)],
         waterfall: Box::new(ok(Programme::new(vec![Entry::fund(FUND), Entry::fund(PROMISE)]))),

@@ -59,6 +59,9 @@ impl World for OneMarket {
     fn scenarios(&self, _: MarketId) -> Option<&cofferdam_core::Scenarios> {
         None
     }
+    fn bands(&self, _: cofferdam_core::GroupId) -> Option<cofferdam_core::Bands> {
+        None
+    }
 }
 
 fn horizon() -> LiquidityHorizon {

@@ -3,6 +3,7 @@
 
 mod aave_v3;
 mod ccp;
+mod curve_llamma;
 mod euler_v2;
 mod morpho_blue;
 
@@ -13,6 +14,7 @@ use num_rational::BigRational;
 pub(crate) const NAMES: &[(&str, fn())] = &[
     ("aave-v3", aave_v3::print),
     ("ccp", ccp::print),
+    ("curve-llamma", curve_llamma::print),
     ("euler-v2", euler_v2::print),
     ("morpho-blue", morpho_blue::print),
 ];

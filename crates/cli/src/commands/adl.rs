@@ -1,16 +1,21 @@
 //! `cofferdam adl allocate`: who pays a loss that liquidation and insurance left, or takes a position that nobody took.
 
-use crate::args::RoomArgs;
-use crate::composed::Composed;
-use crate::document::{Document, Place};
+use super::adl_measures::{Known, Measured, Measures};
+use crate::args::AdlAllocateArgs;
+use crate::composed::{Composed, one_of};
+use crate::document::{Document, Place, read_text};
 use crate::error::CliError;
 use crate::format::{Number, Sections, StackInput};
 use crate::ui::Ui;
 use cofferdam_core::{Amount, At, GroupId, Instrument, MapMemory, Millis, Slot};
-use cofferdam_liquidation_strategy::{Cause, Measure, Need, Payer};
+use cofferdam_liquidation_strategy::{Cause, LossAllocation, Measure, Need, Payer};
+use cofferdam_market_sim::adl::{Policy, policies};
 use cofferdam_stack::{AssetTerms, MarketTerms};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// The question of `adl allocate`: a need and those who may have to pay.
@@ -48,6 +53,12 @@ enum NeedInput {
         /// In which asset. Default: the market's settlement asset, or the numeraire without a market.
         #[serde(default)]
         asset: Option<String>,
+        /// The largest single loss in it, for the measure that compares with it.
+        #[serde(default)]
+        largest_loss: Option<Number>,
+        /// What has to be taken from winners, where that is less than the deficit. Default: all of it. A measure only.
+        #[serde(default)]
+        needed: Option<Number>,
     },
     /// A position that nobody took.
     CloseOut {
@@ -84,14 +95,44 @@ struct PayerInput {
     maintenance: Option<Number>,
 }
 
-/// The answer of `adl allocate`: covered + residual = need, exactly.
+/// The answer of `adl allocate`.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(title = "adl allocate: answer")]
-pub(crate) struct Output {
+#[serde(untagged)]
+pub(crate) enum Output {
+    /// Of one policy.
+    One(Box<Settled>),
+    /// Of all, with `--policy all`.
+    All(Comparison),
+}
+
+/// What one policy says: covered + residual = need, exactly.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Settled {
     /// In order.
     measures: Vec<MeasureOutput>,
     /// What nobody covers: in the settlement asset for a deficit, a size for a close-out.
     residual: Number,
+    /// What that means for the winners.
+    metrics: Measures,
+}
+
+/// What each policy means for the winners.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Comparison {
+    /// The stack's own policy first, then those of docs/adl.md that answer such a need.
+    policies: Vec<Compared>,
+}
+
+/// One policy of a comparison.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Compared {
+    /// Its name, or `stack` for the stack's own.
+    policy: &'static str,
+    /// What nobody covers.
+    residual: Number,
+    /// What it means for the winners.
+    metrics: Measures,
 }
 
 /// One measure.
@@ -110,31 +151,125 @@ enum MeasureOutput {
     Carry { amount: Number },
 }
 
-pub(crate) fn run(args: &RoomArgs, ui: &Ui) -> Result<ExitCode, CliError> {
-    let document = Document::read(&args.input)?;
+pub(crate) fn run(args: &AdlAllocateArgs, ui: &Ui) -> Result<ExitCode, CliError> {
+    let chosen = args.stack.chosen()?;
+    let document = match &args.deficit {
+        Some(amount) => Document::of("the command line".into(), question(args, amount)),
+        None => Document::read(&args.input)?,
+    };
     let input: Input = document.parse()?;
-    let composed =
-        Composed::choose(args.stack.chosen()?.as_ref(), &document, input.stack.as_ref(), &input.replace)?;
-    ui.value(&allocate(&composed, &input, &document.top())?)?;
+    let composed = Composed::choose(chosen.as_ref(), &document, input.stack.as_ref(), &input.replace)?;
+    let asked = Asked::of(&composed, &input, args, &document.top())?;
+    ui.value(&asked.answer(args.policy.as_deref())?)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn allocate(composed: &Composed, input: &Input, top: &Place<'_>) -> Result<Output, CliError> {
-    let market = input.market.as_ref().map(|name| composed.market(name, &top.field("market"))).transpose()?;
-    let need = need(composed, market, &input.need, &top.field("need"))?;
-    let asset = composed.asset_terms(need.asset)?;
-    let payers = payers(composed, market, asset, &input.payers, top)?;
-    let at = At { seq: 0, time: Millis(input.time_ms), block: 0 };
-    let policy = &composed.parts().allocation;
-    let settled = MapMemory::default()
-        .with(Slot(1), |m| policy.allocate(at, &need, &payers.as_slice(), m))
-        .map_err(|e| CliError::at(&top.field("need"), e))?;
-    let measures = settled.measures.iter().map(|m| measure(composed, asset, m)).collect::<Result<_, _>>()?;
-    let residual = match (need.cause, need.market) {
-        (Cause::CloseOut { .. }, Some(market)) => composed.size(market, settled.residual)?,
-        _ => composed.units(asset.id, settled.residual)?,
-    };
-    Ok(Output { measures, residual })
+/// The question that `--deficit` and `--market` ask.
+fn question(args: &AdlAllocateArgs, amount: &str) -> Value {
+    json!({ "need": { "deficit": { "amount": amount } }, "market": args.market })
+}
+
+/// A need and those who may have to pay.
+struct Asked<'a> {
+    composed: &'a Composed,
+    need: Need,
+    known: Known,
+    asset: &'a AssetTerms,
+    payers: Vec<Payer>,
+    at: At,
+    place: Place<'a>,
+}
+
+impl<'a> Asked<'a> {
+    fn of(
+        composed: &'a Composed,
+        input: &Input,
+        args: &AdlAllocateArgs,
+        top: &Place<'a>,
+    ) -> Result<Self, CliError> {
+        let all = &composed.parts().markets;
+        let market = match (&input.market, all.as_slice()) {
+            (Some(name), _) => Some(composed.market(name, &top.field("market"))?),
+            (None, [only]) if args.deficit.is_some() => Some(only),
+            (None, _) => None,
+        };
+        let place = top.field("need");
+        let need = need(composed, market, &input.need, &place)?;
+        let asset = composed.asset_terms(need.asset)?;
+        let mut known = Known::default();
+        if let NeedInput::Deficit { largest_loss, needed, .. } = &input.need {
+            let amount = |key: &str, x: &Option<Number>| match x {
+                Some(x) => composed.amount(asset, *x, &place.field("deficit").field(key)).map(Some),
+                None => Ok(None),
+            };
+            known = Known {
+                largest_loss: amount("largest_loss", largest_loss)?,
+                needed: amount("needed", needed)?,
+            };
+        }
+        let mut payers = Payers { composed, market, asset, seen: BTreeSet::new(), found: Vec::new() };
+        for (i, one) in input.payers.iter().enumerate() {
+            payers.add(one, &top.field("payers").item(i))?;
+        }
+        if let Some(path) = &args.payers {
+            payers.add_csv(path)?;
+        }
+        payers.found.sort_by_key(|p| p.group);
+        let at = At { seq: 0, time: Millis(input.time_ms), block: 0 };
+        Ok(Self { composed, need, known, asset, payers: payers.found, at, place })
+    }
+
+    fn answer(&self, policy: Option<&str>) -> Result<Output, CliError> {
+        let own = self.composed.parts().allocation.as_ref();
+        let Some(name) = policy else { return Ok(Output::One(Box::new(self.settle(own)?))) };
+        let of_quantum =
+            self.composed.quantum_exponent().saturating_add(i32::from(self.asset.scale.decimals));
+        let known = i8::try_from(of_quantum)
+            .map_err(|_| format!("a quantum of 10^{of_quantum} atoms"))
+            .and_then(|q| policies(q).map_err(|e| e.to_string()));
+        let known = known.map_err(|e| CliError::BadInput(format!("--policy {name}: {e}")))?;
+        let in_cash = matches!(self.need.cause, Cause::Deficit);
+        let answers = |p: &&Policy| if in_cash { p.pays } else { p.closes };
+        let mut fitting = known.iter().filter(answers);
+        if name == "all" {
+            let mut all = vec![self.compared("stack", own)?];
+            for p in fitting {
+                all.push(self.compared(p.name, p.rule.as_ref())?);
+            }
+            return Ok(Output::All(Comparison { policies: all }));
+        }
+        match fitting.clone().find(|p| p.name == name) {
+            Some(p) => Ok(Output::One(Box::new(self.settle(p.rule.as_ref())?))),
+            None => {
+                let names = std::iter::once("all").chain(fitting.by_ref().map(|p| p.name));
+                let names: Vec<String> = names.map(|n| format!("{n:?}")).collect();
+                Err(CliError::BadInput(format!(
+                    "--policy {name:?}; accepted for such a need: {}",
+                    one_of(&names)
+                )))
+            }
+        }
+    }
+
+    fn compared(&self, policy: &'static str, rule: &dyn LossAllocation) -> Result<Compared, CliError> {
+        let Settled { residual, metrics, .. } = self.settle(rule)?;
+        Ok(Compared { policy, residual, metrics })
+    }
+
+    fn settle(&self, rule: &dyn LossAllocation) -> Result<Settled, CliError> {
+        let Self { composed, need, asset, payers, .. } = self;
+        let settled = MapMemory::default()
+            .with(Slot(1), |m| rule.allocate(self.at, need, &payers.as_slice(), m))
+            .map_err(|e| CliError::at(&self.place, e))?;
+        let measures =
+            settled.measures.iter().map(|m| measure(composed, asset, m)).collect::<Result<_, _>>()?;
+        let residual = match (need.cause, need.market) {
+            (Cause::CloseOut { .. }, Some(market)) => composed.size(market, settled.residual)?,
+            _ => composed.units(asset.id, settled.residual)?,
+        };
+        let measured = Measured { composed, asset, need, known: self.known, payers };
+        Ok(Settled { measures, residual, metrics: measured.metrics(&settled)? })
+    }
 }
 
 fn need(
@@ -144,7 +279,7 @@ fn need(
     at: &Place<'_>,
 ) -> Result<Need, CliError> {
     match given {
-        NeedInput::Deficit { amount, asset } => {
+        NeedInput::Deficit { amount, asset, .. } => {
             let at = at.field("deficit");
             let terms = match (asset, market) {
                 (Some(name), _) => composed.asset(name, &at.field("asset"))?,
@@ -166,25 +301,59 @@ fn need(
     }
 }
 
-fn payers(
-    composed: &Composed,
-    market: Option<&MarketTerms>,
-    asset: &AssetTerms,
-    given: &[PayerInput],
-    top: &Place<'_>,
-) -> Result<Vec<Payer>, CliError> {
-    let mut payers: Vec<Payer> = Vec::new();
-    for (i, one) in given.iter().enumerate() {
-        let at = top.field("payers").item(i);
-        let market = market
-            .ok_or_else(|| CliError::refuse(&top.field("market"), "the market that the payers hold"))?;
-        if payers.iter().any(|p| p.group.0 == one.group) {
+/// Those who may have to pay, as they are read.
+struct Payers<'a> {
+    composed: &'a Composed,
+    market: Option<&'a MarketTerms>,
+    asset: &'a AssetTerms,
+    seen: BTreeSet<u32>,
+    found: Vec<Payer>,
+}
+
+impl Payers<'_> {
+    fn add(&mut self, one: &PayerInput, at: &Place<'_>) -> Result<(), CliError> {
+        let Some(market) = self.market else {
+            let accepted = "the market that the payers hold, as market or beside --deficit as --market";
+            return Err(CliError::at(at, format_args!("no market; accepted: {accepted}")));
+        };
+        if !self.seen.insert(one.group) {
             return Err(CliError::refuse(&at.field("group"), "each group once"));
         }
-        payers.push(payer(composed, market, asset, one, &at)?);
+        self.found.push(payer(self.composed, market, self.asset, one, at)?);
+        Ok(())
     }
-    payers.sort_by_key(|p| p.group);
-    Ok(payers)
+
+    /// One payer per row; the header names the columns as the fields of `payers` are named.
+    fn add_csv(&mut self, path: &Path) -> Result<(), CliError> {
+        let text = read_text(path)?;
+        let name = path.display();
+        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+        let wrong = |e: &csv::Error| {
+            let line = e.position().map_or(1, csv::Position::line);
+            CliError::BadInput(format!(
+                "{name}: line {line}: {e}; accepted: as many fields as the header has"
+            ))
+        };
+        let columns = reader.headers().map_err(|e| wrong(&e))?.clone();
+        for row in reader.records() {
+            let row = row.map_err(|e| wrong(&e))?;
+            let line = row.position().map_or(1, csv::Position::line);
+            let mut fields = Map::new();
+            for (column, text) in columns.iter().zip(&row).filter(|(_, text)| !text.is_empty()) {
+                // groups are numbers, all else is decimals in strings
+                let group = (column == "group").then(|| text.parse::<u32>().ok()).flatten();
+                let value = group.map_or_else(|| Value::from(text), Value::from);
+                if fields.insert(column.to_owned(), value).is_some() {
+                    return Err(CliError::BadInput(format!(
+                        "{name}: line 1: the column {column:?} stands twice; accepted: once"
+                    )));
+                }
+            }
+            let document = Document::of(format!("{name}: line {line}"), Value::Object(fields));
+            self.add(&document.parse()?, &document.top())?;
+        }
+        Ok(())
+    }
 }
 
 fn payer(

@@ -1,5 +1,6 @@
 //! `cofferdam adl study`: published figures of a night of deleveraging beside what their own tables give.
 
+use super::adl_books;
 use crate::args::AdlStudyArgs;
 use crate::error::CliError;
 use crate::report::text::{fixed, group};
@@ -11,7 +12,11 @@ use std::process::ExitCode;
 
 pub(crate) fn run(args: &AdlStudyArgs, ui: &Ui) -> Result<ExitCode, CliError> {
     let study = load(&args.path).map_err(|e| CliError::BadInput(e.to_string()))?;
-    let report = fill(&study);
+    if let Some(out) = &args.out {
+        std::fs::create_dir_all(out).map_err(|e| CliError::file(out, "make it", &e))?;
+    }
+    let mut report = fill(&study);
+    compare(&study, args, &mut report)?;
     if let Some(out) = &args.out {
         write(out, &report)?;
     }
@@ -50,7 +55,30 @@ fn fill(study: &AdlStudy) -> AdlReport {
             .iter()
             .map(|w| AdlWave { number: w.number, needed: w.needed, taken: taken(w), deficit: w.deficit })
             .collect(),
+        ..AdlReport::default()
     }
+}
+
+/// All policies on one book each: drawn, and the users of the night where their table is there.
+fn compare(study: &AdlStudy, args: &AdlStudyArgs, report: &mut AdlReport) -> Result<(), CliError> {
+    let Some(lab) = &study.lab else {
+        report.skipped.push("No policies are compared: the study has no [book].".into());
+        return Ok(());
+    };
+    let users = args.users.as_deref().or_else(|| lab.users().filter(|_| !args.no_users));
+    let found = users.filter(|p| args.users.is_some() || p.is_file());
+    match (users, found) {
+        (None, _) => report.skipped.push("Users of the night: no table is asked for.".into()),
+        (Some(path), None) => {
+            report.skipped.push(format!("Users of the night: skipped, {} is not there.", path.display()));
+        }
+        _ => {}
+    }
+    let largest = study.night.waves.iter().map(|w| w.largest_loss).fold(0.0, f64::max);
+    let needed = study.night.waves.iter().map(|w| w.needed).sum();
+    let books = lab.run(needed, largest, found).map_err(|e| CliError::BadInput(e.to_string()))?;
+    report.books = books.iter().map(adl_books::book).collect();
+    Ok(())
 }
 
 fn figure(c: &Compared) -> AdlFigure {
@@ -69,7 +97,6 @@ fn figure(c: &Compared) -> AdlFigure {
 }
 
 fn write(out: &Path, report: &AdlReport) -> Result<(), CliError> {
-    std::fs::create_dir_all(out).map_err(|e| CliError::file(out, "make it", &e))?;
     let json = serde_json::to_string_pretty(report).map_err(|e| CliError::Internal(e.to_string()))?;
     for (name, text) in [("report.html", render_adl(report)), ("summary.json", json + "\n")] {
         let path = out.join(name);
@@ -101,6 +128,20 @@ fn say(ui: &Ui, report: &AdlReport) -> Result<(), CliError> {
     ui.heading("\nWhat nobody can recompute")?;
     for (what, source) in &report.absent {
         ui.line(format_args!("- {what} ({source})"))?;
+    }
+    for book in &report.books {
+        ui.heading(format_args!("\nPolicies compared. {}", book.name))?;
+        ui.line(format_args!("{}", book.note))?;
+        let ends = book.cases.first().into_iter().chain(book.cases.get(1..).and_then(<[_]>::last));
+        for line in ends.flat_map(adl_books::lines) {
+            ui.line(format_args!("{line}"))?;
+        }
+        for c in &book.conclusions {
+            ui.line(format_args!("- {} {}", c.question, c.answer))?;
+        }
+    }
+    for what in &report.skipped {
+        ui.line(format_args!("\n{what}"))?;
     }
     Ok(())
 }

@@ -24,6 +24,8 @@ struct Output {
     accruals: Vec<AccrualOutput>,
     margin: String,
     liquidation: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    placement: Option<String>,
     guards: Vec<String>,
     layers: Vec<LayerOutput>,
     /// Stretches of loss below an excess layer that no excess layer of its kind covers.
@@ -175,6 +177,7 @@ fn describe(chosen: &Chosen) -> Result<Output, CliError> {
             .collect(),
         margin: kind_of(document.get("margin")),
         liquidation: kind_of(document.get("liquidation")),
+        placement: document.get("placement").map(|p| kind_of(Some(p))),
         guards: kinds("guards", ""),
         layers: layers(&document, &built, exponent),
         gaps: gaps(&document, exponent)?,
@@ -312,6 +315,9 @@ fn show(o: &Output, ui: &Ui) -> Result<(), CliError> {
     }
     ui.field("margin", &o.margin)?;
     ui.field("liquidation", &o.liquidation)?;
+    if let Some(p) = &o.placement {
+        ui.field("placement", p)?;
+    }
     for g in &o.guards {
         ui.field("guard", g)?;
     }

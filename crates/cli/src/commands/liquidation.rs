@@ -129,6 +129,9 @@ enum StepOutput {
     Deleverage { market: String, size: Number, price: Number },
     /// A debt that nothing backs, handed to the waterfall.
     Loss { holder: HolderOutput, asset: String, amount: Number },
+    /// What the account's price bands hold from then on: the number of the first, and per band what was got for what was sold and
+    /// what is still there, in wads.
+    Bands { first: i64, sold: Vec<String>, held: Vec<String> },
 }
 
 /// Charged on what is filled; what the shares leave goes to the house.
@@ -365,6 +368,11 @@ fn step_output(composed: &Composed, step: &Step) -> Result<StepOutput, CliError>
             market: name(*market)?,
             size: size(*market, *lots)?,
             price: price(*market, *at)?,
+        },
+        Step::Bands(bands) => StepOutput::Bands {
+            first: bands.first,
+            sold: bands.sold.iter().map(u128::to_string).collect(),
+            held: bands.held.iter().map(u128::to_string).collect(),
         },
         Step::Loss { holder, asset, amount } => StepOutput::Loss {
             holder: holder_output(composed, *holder),

@@ -1,6 +1,8 @@
 //! One file per command. Each takes its arguments and the user interface, and answers with an exit code or one error.
 
 pub(crate) mod adl;
+mod adl_books;
+mod adl_measures;
 pub(crate) mod adl_study;
 pub(crate) mod check;
 pub(crate) mod insurance;

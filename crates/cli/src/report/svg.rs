@@ -74,6 +74,11 @@ impl Svg {
         Self { width, height, title: title.to_owned(), body: String::new() }
     }
 
+    /// How wide it is.
+    pub(super) const fn width(&self) -> f64 {
+        self.width
+    }
+
     /// A straight line.
     pub(super) fn line(&mut self, class: &str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {
         let (x1, y1, x2, y2) = (num(x1), num(y1), num(x2), num(y2));

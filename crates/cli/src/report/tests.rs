@@ -48,14 +48,28 @@ fn text_from_the_data_never_becomes_markup() {
 #[test]
 fn a_study_is_a_page_too() {
     let empty = render_adl(&AdlReport::default());
-    assert_eq!((unbalanced(&empty), empty.matches("Nothing to show").count()), (None, 3));
+    assert_eq!((unbalanced(&empty), empty.matches("Nothing to show").count()), (None, 4));
     let bad = "<script>alert(1)</script>".to_owned();
     let data = AdlReport {
         title: bad.clone(),
         figures: vec![AdlFigure { what: bad.clone(), how: bad.clone(), ..AdlFigure::default() }],
         absent: vec![(bad.clone(), bad.clone())],
         sources: vec![(bad.clone(), bad.clone())],
-        findings: vec![VerdictLine { status: Status::Warn, question: bad.clone(), answer: bad }],
+        findings: vec![VerdictLine { status: Status::Warn, question: bad.clone(), answer: bad.clone() }],
+        books: vec![AdlBook {
+            name: bad.clone(),
+            note: bad.clone(),
+            cases: vec![AdlCase {
+                deficit: vec![AdlPolicy { name: bad.clone(), gini: f64::NAN, ..AdlPolicy::default() }],
+                ..AdlCase::default()
+            }],
+            conclusions: vec![VerdictLine {
+                status: Status::Fail,
+                question: bad.clone(),
+                answer: bad.clone(),
+            }],
+        }],
+        skipped: vec![bad],
         waves: vec![AdlWave { number: 1, needed: 1.0, taken: 2.0, deficit: f64::NAN }],
     };
     let html = render_adl(&data);

@@ -241,6 +241,9 @@ impl World for Bench {
     fn scenarios(&self, _: MarketId) -> Option<&cofferdam_core::Scenarios> {
         None
     }
+    fn bands(&self, _: cofferdam_core::GroupId) -> Option<cofferdam_core::Bands> {
+        None
+    }
 }
 
 fn balance(asset: u32, amount: i128) -> BalanceView {

@@ -23,6 +23,9 @@ impl World for Sheet {
     fn scenarios(&self, id: MarketId) -> Option<&Scenarios> {
         self.scenarios.get(&id)
     }
+    fn bands(&self, _: cofferdam_core::GroupId) -> Option<cofferdam_core::Bands> {
+        None
+    }
 }
 
 pub fn price(low: i64, high: i64) -> PriceView {

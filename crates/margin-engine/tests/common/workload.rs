@@ -31,6 +31,9 @@ impl World for Sheet {
     fn scenarios(&self, _: MarketId) -> Option<&Scenarios> {
         None
     }
+    fn bands(&self, _: cofferdam_core::GroupId) -> Option<cofferdam_core::Bands> {
+        None
+    }
 }
 
 fn mark(i: i64) -> i64 {

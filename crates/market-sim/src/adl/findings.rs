@@ -1,5 +1,6 @@
 //! What is wrong with the published figures: each with the numbers that show it.
 
+use super::descent::{best_step, descend};
 use super::metrics::{SeverityBound, severity_bound};
 use super::night::{Night, Published};
 
@@ -73,6 +74,21 @@ impl Night {
                     usd(bound),
                     usd(production),
                     production / once.bound.regret * 100.0,
+                ),
+            });
+        }
+        let waves: Vec<(f64, f64)> = self.waves.iter().map(|w| (w.deficit, w.needed)).collect();
+        if let Some(step) = best_step(&waves) {
+            let learned = descend(&waves, step, 1.0);
+            let all: f64 = waves.iter().map(|(d, b)| (d - b).max(0.0)).sum();
+            out.push(Finding {
+                claim: "A controller that learns its severity from wave to wave would have kept within the bound",
+                found: format!(
+                    "Gradient descent with the step that is best in hindsight, beginning with all of the deficit, is {} away from what \
+                     was needed, {:.0} % of the bound. Taking the whole deficit every time is {} away.",
+                    usd(learned.loss),
+                    learned.loss / bound * 100.0,
+                    usd(all),
                 ),
             });
         }

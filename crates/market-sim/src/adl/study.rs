@@ -1,6 +1,7 @@
 //! A study file: published figures, set beside what their own tables give.
 
 use super::figures::FIGURES;
+use super::lab::Lab;
 use super::night::{Night, NightError};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -35,6 +36,8 @@ struct Document {
     figure: Vec<FigureRow>,
     #[serde(default)]
     absent: Vec<Absent>,
+    #[serde(default)]
+    book: Option<Lab>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -106,6 +109,8 @@ pub struct AdlStudy {
     pub absent: Vec<Absent>,
     /// What the letters of sources stand for.
     pub sources: BTreeMap<String, String>,
+    /// On what policies are compared, if the study says so.
+    pub lab: Option<Lab>,
 }
 
 /// How many dollars, or what else, one of a unit is.
@@ -161,7 +166,12 @@ pub fn load(path: &Path) -> Result<AdlStudy, AdlStudyError> {
             source: row.source,
         });
     }
+    let folder = file.parent().unwrap_or(Path::new("."));
+    if let Some(Err((what, accepted))) = document.book.as_ref().map(Lab::check) {
+        return Err(refuse(what, accepted));
+    }
     Ok(AdlStudy {
+        lab: document.book.map(|b| b.resolved(folder)),
         title: document.title,
         night,
         compared,

@@ -172,6 +172,16 @@ fn what_does_not_fit_is_refused() {
             replace("study.toml", "\"deficit\"", "\"deficits\""),
             ["study.toml: figure[2].key: \"deficits\"", "accepted: queue-overshoot"],
         ),
+        (
+            replace("study.toml", "unreached = [0, ", "unreached = [2, "),
+            ["study.toml: book.unreached: [2, 1, 3, 10]", "accepted: multiples from 0 up"],
+        ),
+        (replace("study.toml", "seeds = 5", "seeds = 0"), ["book.seeds: 0", "accepted: 1 to 1000"]),
+        (replace("study.toml", "tail_index = 0", "tail_index = -0"), ["book.tail_index: -0.775", "above 0"]),
+        (
+            replace("study.toml", "next_move = 0.2", "next_move = nan"),
+            ["book.next_move: NaN", "a finite number"],
+        ),
         (replace("study.toml", "unit = ", "unti = "), ["unknown field `unti`", "accepted: title"]),
         (replace("queue.csv", "12608.775737", "12,"), ["per_shock_metrics_queue.csv", "line: 2"]),
         (replace("queue.csv", "12608.775737", "NaN"), ["row 1: budget_queue_usd is NaN", "a finite number"]),

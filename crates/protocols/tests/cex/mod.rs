@@ -50,6 +50,9 @@ impl World for Sheet {
     fn scenarios(&self, _: MarketId) -> Option<&cofferdam_core::Scenarios> {
         None
     }
+    fn bands(&self, _: cofferdam_core::GroupId) -> Option<cofferdam_core::Bands> {
+        None
+    }
     fn market(&self, id: MarketId) -> Option<&MarketView> {
         self.markets.iter().find(|m| m.id == id)
     }

@@ -178,13 +178,7 @@ impl RiskStack {
             match step {
                 Move::Move(postings) => {
                     super::exchange::check_move(draft, group, &postings)?;
-                    let stranger = |p: &Posting| match (p.holder, p.item) {
-                        (Holder::Group(g), _) if g == group => false,
-                        (Holder::Group(g), Item::Asset(_)) => g != keeper,
-                        (Holder::Group(_), _) => true,
-                        _ => false,
-                    };
-                    if postings.iter().any(stranger) {
+                    if postings.iter().any(|p| is_stranger(p, group, keeper)) {
                         return Err(super::StepError::Contract(
                             "a keeper's plan moved something to or from a stranger, or a position or a debt",
                         ));
@@ -192,6 +186,7 @@ impl RiskStack {
                     draft.post(Reason::Seizure, postings)?;
                 }
                 Move::Loss { holder, asset, amount } => self.write_off(draft, holder, asset, amount)?,
+                Move::Bands(bands) => Self::set_bands(draft, group, bands)?,
                 Move::Offset { pool, asset, amount, debt, scaled } => {
                     self.offset(draft, group, pool, (asset, amount), (debt, scaled))?;
                 }
@@ -200,11 +195,21 @@ impl RiskStack {
                 }
                 _ => {
                     return Err(super::StepError::Contract(
-                        "a keeper's plan holds steps other than move, loss, offset and redistribution",
+                        "a keeper's plan holds steps other than move, bands, loss, offset and redistribution",
                     ));
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// Whether a posting moves something of a group that is neither the subject nor the keeper, or of the keeper a position or a debt.
+pub(super) fn is_stranger(p: &Posting, group: GroupId, keeper: GroupId) -> bool {
+    match (p.holder, p.item) {
+        (Holder::Group(g), _) if g == group => false,
+        (Holder::Group(g), Item::Asset(_)) => g != keeper,
+        (Holder::Group(_), _) => true,
+        _ => false,
     }
 }

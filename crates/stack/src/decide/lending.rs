@@ -190,6 +190,7 @@ impl RiskStack {
             Posting::transfer(Holder::Pool(pool), Holder::Outside, Item::Asset(asset), amount.get()).into();
         p.extend(Posting::transfer(Holder::Pool(pool), Holder::Group(group), Item::Debt(asset), scaled));
         draft.post(Reason::Borrow, p)?;
+        self.place(draft, group, ActionKind::Borrow)?;
         self.require_health(draft, group, Level::Initial)?;
         self.require_floors(draft, group, None)?;
         self.observe(draft, &Observation::Done(action))
@@ -228,6 +229,7 @@ impl RiskStack {
             Posting::transfer(Holder::Group(group), Holder::Pool(pool), Item::Asset(asset), paid).into();
         p.extend(Posting::transfer(Holder::Group(group), Holder::Pool(pool), Item::Debt(asset), credited));
         draft.post(Reason::Repay, p)?;
+        self.place(draft, group, ActionKind::Repay)?;
         self.observe(draft, &Observation::Done(Action::Repay { group, asset, amount: Amount::new(paid) }))
     }
 }

@@ -176,6 +176,7 @@ impl RiskStack {
                     self.open_auction(draft, group, (asset, lot), (debt, scaled))?;
                 }
                 Move::Move(postings) => self.takeover(draft, group, postings)?,
+                Move::Bands(bands) => Self::set_bands(draft, group, bands)?,
                 Move::Deleverage { market, lots, price } => {
                     self.deleverage(draft, group, market, lots, price)?
                 }

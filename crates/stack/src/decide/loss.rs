@@ -29,7 +29,7 @@ impl Payers for Candidates {
 
 impl Candidates {
     fn get(&self, group: GroupId) -> Option<&Payer> {
-        self.0.iter().find(|p| p.group == group)
+        self.0.binary_search_by_key(&group, |p| p.group).ok().and_then(|i| self.0.get(i))
     }
 }
 

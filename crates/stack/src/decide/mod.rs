@@ -3,6 +3,7 @@
 
 mod across;
 mod auctions;
+mod bands;
 mod clearing;
 mod exchange;
 mod keepers;

@@ -49,6 +49,7 @@ impl RiskStack {
                     amount.get(),
                 );
                 draft.post(Reason::Deposit, p.into())?;
+                self.place_deposit(draft, *group)?;
                 let done = cofferdam_core::Action::Deposit { group: *group, asset: *asset, amount: *amount };
                 self.observe(draft, &Observation::Done(done))?;
                 Ok(None)

@@ -24,6 +24,11 @@ pub(crate) fn malformed<T>(field: &str, accepted: &str) -> Step<T> {
 
 impl RiskStack {
     pub(crate) fn request(&self, draft: &mut Draft<'_>, body: &Body) -> Step<()> {
+        self.request_alone(draft, body)?;
+        self.require_backed(draft)
+    }
+
+    fn request_alone(&self, draft: &mut Draft<'_>, body: &Body) -> Step<()> {
         match *body {
             Body::Withdraw { group, asset, amount } => self.withdraw(draft, group, asset, amount),
             Body::Trade { taker, maker, market, lots, price } => {
@@ -54,6 +59,9 @@ impl RiskStack {
             }
             Body::BidAcross { keeper, debt, repay, collateral, at_least } => {
                 self.bid_across(draft, keeper, (debt, repay), (collateral, at_least))
+            }
+            Body::Exchange { trader, group, give, amount, want, at_least } => {
+                self.exchange_request(draft, (trader, group), (give, amount), (want, at_least))
             }
             _ => Ok(()),
         }
@@ -100,6 +108,7 @@ impl RiskStack {
         let p = Posting::transfer(Holder::Group(group), Holder::Outside, Item::Asset(asset), amount.get());
         draft.post(Reason::Withdrawal, p.into())?;
         self.require_floors(draft, group, Some(asset))?;
+        self.place(draft, group, ActionKind::Withdraw)?;
         self.require_health(draft, group, Level::Withdraw)?;
         self.observe(draft, &Observation::Done(action))
     }

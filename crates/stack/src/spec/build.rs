@@ -81,6 +81,7 @@ impl StackConfig {
             accruals: self.accruals(&ctx)?,
             margin: self.margin.build(&ctx.at("margin"))?,
             liquidation: self.liquidation.build(&ctx.at("liquidation"))?,
+            placement: self.placement.as_ref().map(|p| p.build(&ctx.at("placement"))).transpose()?,
             guards: (self.guards.iter().enumerate())
                 .map(|(i, g)| g.build(&ctx.at(&format!("guards[{i}]"))))
                 .collect::<Result<_, _>>()?,

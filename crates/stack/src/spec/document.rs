@@ -3,7 +3,7 @@
 use super::permits::PermitsSpec;
 use super::{
     AccrualSpec, AllocationSpec, BreakerSpec, ConfigError, GuardSpec, LayerSpec, LiquidationSpec, MarginSpec,
-    Number, PoolSpec, PriceSpec, Ratio, Registry, read,
+    Number, PlacementSpec, PoolSpec, PriceSpec, Ratio, Registry, read,
 };
 use cofferdam_core::PriceRole;
 use serde::Deserialize;
@@ -62,6 +62,7 @@ pub struct StackConfig {
     pub(crate) accruals: Vec<(AccrualRow, Box<dyn AccrualSpec>)>,
     pub(crate) margin: Box<dyn MarginSpec>,
     pub(crate) liquidation: Box<dyn LiquidationSpec>,
+    pub(crate) placement: Option<Box<dyn PlacementSpec>>,
     pub(crate) guards: Vec<Box<dyn GuardSpec>>,
     pub(crate) layers: Vec<(LayerRow, Box<dyn LayerSpec>)>,
     pub(crate) allocation: Box<dyn AllocationSpec>,
@@ -174,6 +175,7 @@ struct Document {
     accruals: Vec<AccrualRow>,
     margin: Value,
     liquidation: Value,
+    placement: Option<Value>,
     #[serde(default)]
     guards: Vec<Value>,
     #[serde(default)]
@@ -251,6 +253,7 @@ impl StackConfig {
         Ok(Self {
             margin: registry.module(take(&mut d.margin), file, "margin")?,
             liquidation: registry.module(take(&mut d.liquidation), file, "liquidation")?,
+            placement: d.placement.map(|v| registry.module(v, file, "placement")).transpose()?,
             allocation: registry.module(take(&mut d.allocation), file, "allocation")?,
             file: file.into(),
             document: value,

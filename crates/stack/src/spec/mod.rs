@@ -24,7 +24,7 @@ pub use document::StackConfig;
 pub use error::{ConfigError, Refusal};
 pub use kinds::{
     AccrualSpec, AllocationSpec, BreakerSpec, CurveSpec, GuardSpec, LayerSpec, LiquidationSpec, MarginSpec,
-    PoolSpec, PriceSpec, RequirementSpec,
+    PlacementSpec, PoolSpec, PriceSpec, RequirementSpec,
 };
 pub use names::Names;
 pub use registry::{Breach, ModuleInfo, Parameter, Registry, RegistryError, Room, SpecTrait, modules};

@@ -2,7 +2,7 @@
 
 use super::{
     AccrualSpec, AllocationSpec, BreakerSpec, ConfigError, CurveSpec, GuardSpec, LayerSpec, LiquidationSpec,
-    MarginSpec, PoolSpec, PriceSpec, RequirementSpec, read,
+    MarginSpec, PlacementSpec, PoolSpec, PriceSpec, RequirementSpec, read,
 };
 use serde::de::DeserializeOwned;
 use std::{collections::BTreeMap, fmt};
@@ -34,6 +34,8 @@ pub enum Room {
     Allocation,
     /// `breakers[]`.
     Breaker,
+    /// `placement`.
+    Placement,
 }
 
 impl fmt::Display for Room {
@@ -50,6 +52,7 @@ impl fmt::Display for Room {
             Self::Layer => "layer",
             Self::Allocation => "allocation",
             Self::Breaker => "breaker",
+            Self::Placement => "placement",
         })
     }
 }
@@ -165,7 +168,7 @@ macro_rules! rooms {
         /// Kinds registered by hand, for platforms where link-time registration does not run, and for kinds that are made
         /// at run time (a component loaded from disk). They are found wherever the file's own sections name a module:
         /// `prices[].policy`, `pools[]`, `accruals[].rule`, `margin`, `liquidation`, `guards[]`, `insurance.layers[].terms`,
-        /// `allocation` and `breakers[]`. What stands inside another module's table is read by that module.
+        /// `allocation`, `breakers[]` and `placement`. What stands inside another module's table is read by that module.
         ///
         /// ```
         /// use cofferdam_stack::{BreakerSpec, Context, ConfigError, Registry};
@@ -208,6 +211,7 @@ rooms! {
     price PriceSpec Price, pool PoolSpec Pool, accrual AccrualSpec Accrual, curve CurveSpec Curve,
     margin MarginSpec Margin, requirement RequirementSpec Requirement, liquidation LiquidationSpec Liquidation,
     guard GuardSpec Guard, layer LayerSpec Layer, allocation AllocationSpec Allocation, breaker BreakerSpec Breaker,
+    placement PlacementSpec Placement,
 }
 
 impl Registry {

@@ -42,7 +42,11 @@ fn x_axis(svg: &mut Svg, plot: Area, scale: &Scale, count: u32, name: &str, prin
     for tick in scale.ticks(count) {
         let x = scale.at(tick);
         svg.line("axis", (x, plot.bottom()), (x, plot.bottom() + 4.0));
-        svg.text("tick", (x, plot.bottom() + 17.0), Anchor::Middle, &print(tick));
+        let label = print(tick);
+        // at the ends of a narrow drawing a centred label would be cut off
+        let half = label.chars().count() as f64 * 3.6;
+        let centre = x.min(svg.width() - half).max(half);
+        svg.text("tick", (centre, plot.bottom() + 17.0), Anchor::Middle, &label);
     }
     if !name.is_empty() {
         svg.text("name", (plot.right(), plot.bottom() + 35.0), Anchor::End, name);

@@ -4,7 +4,7 @@ use super::super::charts::{RangeRow, dot_range};
 use super::super::data::{AdlReport, AdlWave, Card};
 use super::super::text::{compact, esc, fixed, group};
 use super::parts::{Table, cards, figure, nothing, paragraph, passed, row_of, verdicts};
-use super::{Section, frame};
+use super::{Section, adl_books, frame};
 
 /// The whole page.
 pub(in super::super) fn page(data: &AdlReport) -> String {
@@ -12,6 +12,7 @@ pub(in super::super) fn page(data: &AdlReport) -> String {
     let sections = [
         section("figures", "Published and recomputed", figures(data)),
         section("waves", "Wave by wave", waves(&data.waves)),
+        section("books", "Policies compared on one book", adl_books::books(data)),
         section("absent", "What nobody can recompute", absent(data)),
     ];
     frame(&data.title, &first(data), &sections)
@@ -22,7 +23,8 @@ fn first(data: &AdlReport) -> String {
     let card =
         |label: &str, value: String, note: &str| Card { label: label.into(), value, note: note.into() };
     let what = "Published figures of one night of deleveraging, each recomputed from the tables that were published with them; and \
-                what those tables say beyond the text. No account of that night is public, so nothing here says who paid.";
+                what those tables say beyond the text. Then policies compared on one book: those tables say nothing of who paid, so the book is \
+                drawn, and a second one is made of users of that night where their table is present.";
     let all = [
         card(
             "Figures that agree",

@@ -1,6 +1,7 @@
 //! The page: the frame, the contents list and the order of the sections.
 
 mod adl;
+mod adl_books;
 mod book;
 mod calibration;
 mod counterfactual;

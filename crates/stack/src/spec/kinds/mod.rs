@@ -16,7 +16,7 @@ mod traits;
 
 pub use traits::{
     AccrualSpec, AllocationSpec, BreakerSpec, CurveSpec, GuardSpec, LayerSpec, LiquidationSpec, MarginSpec,
-    PoolSpec, PriceSpec, RequirementSpec,
+    PlacementSpec, PoolSpec, PriceSpec, RequirementSpec,
 };
 
 /// A spec struct and its entry in the list of modules. A field is `name: Type [unit]`, or `name: Option<Type> [unit,

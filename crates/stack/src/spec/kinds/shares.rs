@@ -4,8 +4,8 @@ use super::{AllocationSpec, module};
 use crate::{ConfigError, Context, Ratio};
 use cofferdam_core::{Millis, Ppb};
 use cofferdam_liquidation_strategy::{
-    CappedProRata, ContractProRata, ContractWeight, HaircutCaps, LevelLeverage, LeveredProRata,
-    LiquidationError, LossAllocation, RiskAware, RiskWeight, Severity, SeverityRule,
+    CappedProRata, ContractProRata, ContractWeight, HaircutCaps, LeastShare, LeastSquares, LevelLeverage,
+    LeveredProRata, LiquidationError, LossAllocation, RiskAware, RiskWeight, Severity, SeverityRule,
 };
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,32 @@ module! {
 impl AllocationSpec for CappedProRataSpec {
     fn build(&self, ctx: &Context<'_>) -> Policy {
         Ok(Box::new(CappedProRata::new(ctx.check(self, caps(self.part, self.equity_floor))?)))
+    }
+}
+
+module! {
+    "cofferdam/least-squares@1" Allocation breaks [28 "the largest gains give up the largest parts"];
+    /// Winners pay by the smallest haircuts in squares: part of a gain in proportion to the gain.
+    struct LeastSquaresSpec {}
+}
+
+#[typetag::serde(name = "cofferdam/least-squares@1")]
+impl AllocationSpec for LeastSquaresSpec {
+    fn build(&self, _: &Context<'_>) -> Policy {
+        Ok(Box::new(LeastSquares))
+    }
+}
+
+module! {
+    "cofferdam/least-share@1" Allocation breaks [28 "who pays depends on equity, not on what was gained"];
+    /// Winners pay so that the largest share of anyone's equity is as small as it can be.
+    struct LeastShareSpec {}
+}
+
+#[typetag::serde(name = "cofferdam/least-share@1")]
+impl AllocationSpec for LeastShareSpec {
+    fn build(&self, _: &Context<'_>) -> Policy {
+        Ok(Box::new(LeastShare))
     }
 }
 

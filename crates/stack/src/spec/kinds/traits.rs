@@ -7,7 +7,7 @@ use crate::{ConfigError, Context, PoolKind};
 use cofferdam_circuit_breaker::CircuitBreaker;
 use cofferdam_core::LayerId;
 use cofferdam_insurance_layer::Entry;
-use cofferdam_liquidation_strategy::{FillGuard, LiquidationStrategy, LossAllocation};
+use cofferdam_liquidation_strategy::{FillGuard, LiquidationStrategy, LossAllocation, Placement};
 use cofferdam_margin_engine::{MarginModel, Requirement};
 use cofferdam_market::{Accrual, InterestCurve};
 use cofferdam_oracle::PricePolicy;
@@ -82,6 +82,13 @@ pub trait RequirementSpec: Debug + Send + Sync {
 pub trait LiquidationSpec: Debug + Send + Sync {
     /// Builds the strategy.
     fn build(&self, ctx: &Context<'_>) -> Result<Box<dyn LiquidationStrategy>, ConfigError>;
+}
+
+/// The placement of `placement`, in stacks whose collateral is sold in price bands.
+#[typetag::serde(tag = "kind")]
+pub trait PlacementSpec: Debug + Send + Sync {
+    /// Builds the placement.
+    fn build(&self, ctx: &Context<'_>) -> Result<Box<dyn Placement>, ConfigError>;
 }
 
 /// A veto of `guards[]`.

@@ -356,8 +356,8 @@ fn who_pays() {
     perpetual("equity_floor = \"1.5\"", "equity_floor = \"-1\"", &at(5, ".equity_floor"), &["-1"]);
     perpetual("weight = { power = 2 }", "weight = { power = 9 }", &at(6, ".weight.power"), &["9", "1 to 8"]);
     perpetual("weight = { power = 2 }", "weight = \"square\"", &at(6, ".weight"), &["square", "linear"]);
-    perpetual("least = \"0.1\"", "least = \"0.6\"", &at(10, ".rule.back_off.least"), &["at most the first"]);
-    perpetual("anarchy = \"1.5\"", "anarchy = \"0\"", &at(11, ".rule.anarchy"), &["0"]);
+    perpetual("least = \"0.1\"", "least = \"0.6\"", &at(12, ".rule.back_off.least"), &["at most the first"]);
+    perpetual("anarchy = \"1.5\"", "anarchy = \"0\"", &at(13, ".rule.anarchy"), &["0"]);
     // a threshold of leverage where something settles in another asset than the numeraire
     let (before, after) = PERPETUAL.rsplit_once("settlement = \"USDT\"").unwrap();
     let coin = format!("{before}settlement = \"ETH\"{after}");

@@ -22,6 +22,9 @@ impl World for Sheet {
     fn scenarios(&self, _: MarketId) -> Option<&Scenarios> {
         None
     }
+    fn bands(&self, _: cofferdam_core::GroupId) -> Option<cofferdam_core::Bands> {
+        None
+    }
 }
 
 // price of market or asset i: 5 + 37 i USD, in ticks of 1e-6
