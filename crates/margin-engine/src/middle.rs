@@ -6,7 +6,8 @@
 use crate::{MarginError, MarginModel, SafeRange};
 use alloc::{boxed::Box, vec::Vec};
 use cofferdam_core::{
-    AssetId, AssetView, GroupView, Health, Level, MarketId, MarketView, PriceView, Scenarios, World,
+    AssetId, AssetView, Bands, GroupId, GroupView, Health, Level, MarketId, MarketView, PriceView, Scenarios,
+    World,
 };
 
 const AT_MIDDLE: [Level; 3] = [Level::Backstop, Level::Maintenance, Level::LiquidationEnd];
@@ -86,5 +87,9 @@ impl World for Middle<'_> {
 
     fn scenarios(&self, id: MarketId) -> Option<&Scenarios> {
         self.world.scenarios(id)
+    }
+
+    fn bands(&self, id: GroupId) -> Option<Bands> {
+        self.world.bands(id)
     }
 }
