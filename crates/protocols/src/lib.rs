@@ -32,6 +32,7 @@ pub mod dydx;
 pub mod euler_v2;
 pub mod fluid;
 pub mod gmx_v2;
+pub mod mango_v4;
 pub mod morpho_blue;
 mod preset;
 pub mod synthetix_v3;

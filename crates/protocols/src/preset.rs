@@ -70,6 +70,7 @@ presets! {
     "liquity-v1" Lending "Liquity v1, LUSD against ETH (liquity/dev@39f1f7f8)";
     "liquity-v2" Lending "Liquity v2, the WETH branch of BOLD (liquity/bold@405f9122)";
     "maker" Lending "Maker Liquidations 2.0 (makerdao/dss@fa4f663)";
+    "mango-v4" Lending "Mango v4, tokens lent and borrowed with a stable price (blockworks-foundation/mango-v4)";
     "morpho-blue" Lending "Morpho Blue, a market of USDC against ETH at 86 %";
     "okx" Perpetual "OKX USDT-margined swaps, tiers of April 2021";
     "synthetix-v3" Perpetual "Synthetix v3 perpetuals, contracts of June 2025";
