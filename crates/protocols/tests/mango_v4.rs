@@ -343,6 +343,41 @@ fn a_loss_is_the_funds_and_then_every_depositors() {
     scene.check();
 }
 
+/// What is wrong with a deal that a rule makes, by the health of another at the liquidation's end: it lowers it, goes further than zero, or
+/// stops below although nothing but health bound it. `None` also where there is no deal for a reason.
+fn wrong_end(rule: &Liquidate, judge: &Liquidate, mut bench: Bench, most: f64) -> Option<String> {
+    let end = |bench: &Bench| bench.case(|c| judge.end_health(c)).unwrap();
+    let before = end(&bench);
+    let answer = check_strategy(&bench, rule, &bid(1, 0, most)).unwrap();
+    let Ok(plan) = answer else {
+        let dust = |id| held(&bench, id).abs() < 0.001;
+        return (before < 0 && !dust(0) && !dust(1) && most >= 0.001).then(|| format!("{answer:?}"));
+    };
+    bench.apply(moved(&plan)).unwrap();
+    let after = end(&bench);
+    let atom = bench.assets[0].price.mid.get() / 1_000_000; // of what is held, in quanta
+    if after < before || after > 10 + i128::from(atom) {
+        return Some(format!("{before} to {after}"));
+    }
+    let bound = -gets(&plan, Holder::Group(KEEPER), 1) > most - 0.000_01;
+    let left = !bench.balances.is_empty() && !bench.debts.is_empty();
+    (!bound && left && after < 0).then(|| format!("stops at {after}"))
+}
+
+fn two(weights: (f64, f64), fees: (f64, f64)) -> Liquidate {
+    Liquidate::new(vec![token(0, weights, fees), token(1, (0.5, 1.0), (0.0, 0.0))]).unwrap()
+}
+
+#[test]
+fn a_liquidation_that_stops_elsewhere_is_caught() {
+    let rule = two((0.8, 1.2), (0.01, 0.01));
+    let caught = |by: &Liquidate| wrong_end(by, &rule, account(&[(10.0, 100.0), (1.0, -850.0)]), 1_000.0);
+    assert_eq!(caught(&rule), None);
+    let (short, far) = (two((0.83, 1.2), (0.01, 0.01)), two((0.77, 1.2), (0.01, 0.01)));
+    assert!(caught(&short).unwrap().contains("stops at -"), "at a weight too high");
+    assert!(caught(&far).unwrap().contains(" to "), "further than zero");
+}
+
 proptest! {
     /// Where nothing binds but health, it is zero afterwards, to a few quanta above; never does a deal lower it, nor take more than is there.
     #[test]
@@ -350,26 +385,9 @@ proptest! {
         amount in 1_000.0_f64..1e6, price in 0.01_f64..1e4, lever in 0.3_f64..1.5, fees in (0.0_f64..0.05, 0.0_f64..0.05),
         weights in (0.0_f64..0.85, 1.0_f64..2.0), cap in 0.001_f64..2.0,
     ) {
-        let rule = Liquidate::new(vec![token(0, (weights.0, weights.1), fees), token(1, (1.0, 1.0), (0.0, 0.0))]);
-        prop_assume!(rule.is_ok());
-        let rule = rule.unwrap();
-        let mut bench = account(&[(price, amount), (1.0, -(amount * price * lever))]);
-        let end = |bench: &Bench| bench.case(|c| rule.end_health(c)).unwrap();
-        let before = end(&bench);
-        let most = amount * price * cap;
-        let answer = check_strategy(&bench, &rule, &bid(1, 0, most)).unwrap();
-        let Ok(plan) = answer else {
-            prop_assert!(before >= 0 || amount * price * lever < 0.001 || most < 0.001, "{:?}", answer);
-            return Ok(());
-        };
-        bench.apply(moved(&plan)).unwrap();
-        let after = end(&bench);
-        let slack = 10 + micro(price) / 1_000_000; // an atom of what is held
-        prop_assert!(after >= before && after <= slack, "{before} to {after}");
-        let repaid = -(gets(&plan, Holder::Group(KEEPER), 1));
-        if repaid < most - 0.000_01 && !bench.balances.is_empty() && !bench.debts.is_empty() {
-            prop_assert!(after >= 0, "stopped at {after}");
-        }
+        let (rule, worth) = (two(weights, fees), amount * price);
+        let bench = account(&[(price, amount), (1.0, -worth * lever)]);
+        prop_assert_eq!(wrong_end(&rule, &rule, bench, worth * cap), None);
     }
 
     /// What a refusal says would be accepted is.
