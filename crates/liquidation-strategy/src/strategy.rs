@@ -166,6 +166,14 @@ pub enum Step {
         /// How much of it, in scaled units.
         scaled: Scaled,
     },
+    /// What insurance pays into the account, for a keeper who buys back what it owes and cannot pay for. A loss like any other; the
+    /// moves after it leave nothing of value, or the plan breaks its contract.
+    Cover {
+        /// In which asset.
+        asset: AssetId,
+        /// How much, in its atoms.
+        amount: Amount,
+    },
 }
 
 /// What to do now, and when to ask again if the account is still below.

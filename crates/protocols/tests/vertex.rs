@@ -291,12 +291,24 @@ fn what_insurance_leaves_of_a_perpetual_is_borne_through_funding() {
     s.check();
 }
 
-/// What is owed and nothing pays for lowers what every share of the pool is worth.
+/// Ten owed at 3,000 with 22,500: 7,800 are missing to 30,300, and insurance pays them; half of the gain comes back to it.
 #[test]
-fn what_is_left_of_a_loan_is_borne_by_depositors() {
+fn insurance_buys_back_what_is_owed() {
     let mut s = account(&liquidators(), "22500", "0", "10", "0");
     s.quote("ETH", "3000");
-    // 22,500 pay for 7.425.. ETH at 3,030
+    assert_eq!(s.bid(3, 1, ("ETH", "10"), ("USDT", "30150")), Answer::Done);
+    assert_eq!((s.balance(1, "USDT"), s.balance(3, "USDT")), ("0".into(), "530150".into()));
+    assert_eq!(fund(&s), "492350", "500,000 less 7,800 and 150 more");
+    assert_eq!((s.posted(Reason::Insurance), s.posted(Reason::WriteDown)), (1, 0));
+    s.check();
+}
+
+/// What is owed and neither the account nor insurance pays for lowers what every share of the pool is worth.
+#[test]
+fn what_is_left_of_a_loan_is_borne_by_depositors() {
+    let mut s = account(&poor(), "22500", "0", "10", "0");
+    s.quote("ETH", "3000");
+    // 22,500 and insurance's 20 pay for 7.432.. ETH at 3,030
     assert_eq!(s.bid(3, 1, ("ETH", "10"), ("USDT", "0")), Answer::Done);
     assert_eq!(s.balance(1, "USDT"), "0");
     assert_eq!((s.posted(Reason::WriteDown), s.deficit("ETH")), (1, "0".to_owned()));
@@ -305,7 +317,7 @@ fn what_is_left_of_a_loan_is_borne_by_depositors() {
     let body = Body::Redeem { group: GroupId(5), pool, shares: shares.unsigned_abs() };
     assert_eq!(s.send(body).answer, Answer::Done);
     let kept = s.balance(5, "ETH");
-    assert!(kept.starts_with("997.425742574"), "1,000 less 10 - 22,500 / 3,030: {kept}");
+    assert!(kept.starts_with("997.432343234"), "1,000 less 10 - 22,520 / 3,030: {kept}");
     s.check();
 }
 
@@ -382,7 +394,7 @@ fn the_laws_that_it_breaks_are_declared() {
         info.breaks.iter().map(|b| b.invariant).collect::<Vec<_>>()
     };
     assert_eq!(declared("vertex/health@1"), [11]);
-    assert_eq!(declared("vertex/liquidate-subaccount@1"), [0_u16; 0]);
+    assert_eq!(declared("vertex/liquidate-subaccount@1"), [23]);
 }
 
 #[test]
@@ -393,6 +405,21 @@ fn law_11_closing_one_side_of_a_spread_lowers_health() {
     let after = slack(&s, 1, Level::Maintenance);
     // five ETH less of the penalty of 5 %, and four fifths of twice that no longer given back: 500 - 800
     assert_eq!(after - before, -300_000_000);
+}
+
+#[test]
+fn law_23_a_loan_waits_for_insurance_to_buy_it_back() {
+    let mut s = account(text(), "22500", "0", "10", "0");
+    s.quote("ETH", "3000");
+    assert_eq!(s.bid(3, 1, ("ETH", "8"), ("USDT", "0")), Answer::Done);
+    s.quote("ETH", "3010");
+    assert_eq!(s.balance(1, "USDT"), "0");
+    let owing = s.bench().state().book().load(GroupId(1));
+    assert!(!owing.debts().is_empty() && owing.balances().iter().all(|b| b.amount.get() <= 0));
+    assert_eq!(s.posted(Reason::WriteDown), 0);
+    assert_eq!(s.bid(3, 1, ("ETH", "2"), ("USDT", "0")), Answer::Done, "insurance pays all of it");
+    assert!(s.bench().state().book().load(GroupId(1)).debts().is_empty());
+    s.check();
 }
 
 #[test]

@@ -146,6 +146,7 @@ fn a_lying_plan_gives_a_keeper_nothing() {
 struct Clerk {
     lots: i64,
     sells: bool,
+    covers: bool,
 }
 
 const PRICE: i128 = 50_000;
@@ -169,7 +170,11 @@ impl LiquidationStrategy for Clerk {
         postings.extend(Posting::transfer(group, keeper, Item::Asset(ETH), paid));
         postings.retain(|p| p.units != 0);
         let (market, lots, price) = (MarketId(0), Lots::new(self.lots), Ticks::new(92_000));
-        let mut steps = vec![Step::Move(postings)];
+        let mut steps = Vec::new();
+        if self.covers {
+            steps.push(Step::Cover { asset: USDC, amount: Amount::new(INSURED) });
+        }
+        steps.push(Step::Move(postings));
         if self.lots != 0 {
             steps.push(Step::Take { market, lots, price, penalty: Penalty::default() });
         }
@@ -181,7 +186,10 @@ impl LiquidationStrategy for Clerk {
 #[test]
 fn a_keeper_buys_an_asset_with_its_hedge() {
     let check = |lots, sells, done: bool| {
-        let mut bench = stage(Parts { liquidation: Box::new(Clerk { lots, sells }), ..compose::perpetual() });
+        let mut bench = stage(Parts {
+            liquidation: Box::new(Clerk { lots, sells, covers: false }),
+            ..compose::perpetual()
+        });
         bench.eth(200_000_000_000);
         bench.deposit_of(1, ETH, 80_000);
         bench.mark(0, 92_000);
@@ -201,6 +209,28 @@ fn a_keeper_buys_an_asset_with_its_hedge() {
     check(-1_001, true, false); // more than there are
     check(400, true, false); // the other side
     check(0, false, false); // for nothing
+}
+
+/// INV-44: insurance pays nothing into an account that has something left, nor more than it has.
+#[test]
+fn insurance_does_not_pay_who_has_something_left() {
+    for (money, why) in [(0, "more than it has"), (50_000, "something left")] {
+        let clerk = Clerk { lots: 0, sells: true, covers: true };
+        let mut bench = stage(Parts { liquidation: Box::new(clerk), ..compose::perpetual() });
+        bench.eth(200_000_000_000);
+        bench.deposit_of(1, ETH, 80_000);
+        bench.commit(FUND, money, true);
+        bench.mark(0, 92_000);
+        let before = bench.state().book().load(GroupId(1));
+        let (keeper, group, repay, at_least) =
+            (GroupId(3), GroupId(1), Amount::new(PRICE + INSURED), Amount::ZERO);
+        let answer =
+            bench.send(Body::Bid { keeper, group, debt: USDC, repay, collateral: ETH, at_least }).answer;
+        assert!(matches!(answer, Answer::Refused(Rejection::Failed { .. })), "{money}: {answer:?}");
+        assert!(format!("{answer:?} {:?}", bench.alarms()).contains(why), "{answer:?} {:?}", bench.alarms());
+        assert_eq!(bench.state().book().load(GroupId(1)), before, "{money}");
+        conservation::check(bench.state()).unwrap();
+    }
 }
 
 fn propose(bench: &mut Bench, order: OrderId, lots: i64, price: i64, counterparty: u32) -> Answer {

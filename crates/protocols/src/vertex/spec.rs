@@ -157,7 +157,9 @@ impl MarginSpec for SpreadHealthSpec {
 }
 
 module! {
-    "vertex/liquidate-subaccount@1" Liquidation breaks [];
+    "vertex/liquidate-subaccount@1" Liquidation breaks [
+        23 "who owes a loan and has nothing goes on owing it while insurance could pay a liquidator who buys it back"
+    ];
     /// Vertex: liquidators buy assets and positions, then what is owed, up to an initial health of zero.
     struct LiquidateAccountSpec {
         /// What everything is paid in: the numeraire.

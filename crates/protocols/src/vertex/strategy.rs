@@ -67,6 +67,8 @@ const NOT_HERE: Refusal =
 const IN_ORDER: Refusal = Refusal::NotForThisBid {
     takes: "what is owed last: assets and positions have to be sold first (Vertex: liabilities not liquidatable)",
 };
+const BOUGHT_BACK: Refusal =
+    Refusal::NotForThisBid { takes: "a liquidator who buys back what is owed, paid by insurance" };
 const SPREAD: Refusal = Refusal::NotForThisBid {
     takes: "a spread whole: a bid of quote for its asset, or of its asset for quote",
 };
@@ -163,7 +165,8 @@ impl Deal<'_> {
             return Ok(Vec::new());
         }
         let holder = Holder::Group(group.id);
-        let debts = group.debts.iter().map(|d| (d.asset, d.owed));
+        // a loan is bought back with insurance's money while there is any
+        let debts = group.debts.iter().filter(|_| self.case.cover.get() <= 0).map(|d| (d.asset, d.owed));
         let owed = std::iter::once((self.quote.id, Amount::new(cash.saturating_neg()))).chain(debts); // |x| <= 2^121
         let owed = owed.filter(|(_, amount)| amount.get() > 0);
         Ok(owed.map(|(asset, amount)| Step::Loss { holder, asset, amount }).collect())
@@ -180,22 +183,24 @@ impl Deal<'_> {
         Ok((!lots.is_zero()).then_some(Step::Take { market: spread.market, lots, price, penalty }))
     }
 
-    /// So many atoms of what is owed bought back, with the account's cash at most. Answers the atoms that this pays for.
+    /// So many atoms of what is owed bought back, with the account's cash, and all funds that there are with
+    /// insurance's. Answers the atoms that this pays for, and
+    /// what the liquidator gets.
     fn buy_back(
         &self,
         atoms: i128,
-        cash: i128,
+        (cash, funds): (i128, i128),
         owing: Owing,
     ) -> Result<(i128, i128, Vec<Step>), LiquidationError> {
         let worth = self.worth(atoms, Rounding::Down)?;
         let mut insured = self.price.insurance(worth)?;
         let mut all = add(self.price.liquidator(worth, Rounding::Down)?, insured)?;
         let mut repaid = atoms;
-        if all >= cash {
-            // all the cash there is, and the atoms that it pays for, up
-            all = cash;
-            let paid_for = self.price.afforded(cash, Rounding::Up)?;
-            insured = self.price.insurance(self.price.afforded(cash, Rounding::Down)?)?;
+        if all >= funds {
+            // all there is, and the atoms that it pays for, up
+            all = funds;
+            let paid_for = self.price.afforded(funds, Rounding::Up)?;
+            insured = self.price.insurance(self.price.afforded(funds, Rounding::Down)?)?;
             let paid_for = convert(Amount::new(paid_for), self.quote, self.of, Rounding::Up)?.get();
             repaid = self.whole(paid_for, true)?.min(atoms);
         }
@@ -207,9 +212,15 @@ impl Deal<'_> {
             collateral: self.quote.id,
             seized: Amount::new(all),
             fee: Amount::new(insured),
-            write_off: self.spread.is_none(),
+            write_off: all >= funds && self.spread.is_none(),
         };
         let mut steps = seizure.steps(self.case)?;
+        // cash below zero is covered, so it is no loss
+        steps.retain(|s| !matches!(s, Step::Loss { asset, .. } if *asset == self.quote.id));
+        let short = sub(all, cash)?;
+        if short > 0 {
+            steps.insert(0, Step::Cover { asset: self.quote.id, amount: Amount::new(short) });
+        }
         for step in &mut steps {
             let Step::Move(postings) = step else { continue };
             for p in postings.iter_mut().filter(|p| p.holder == Holder::House(House::Fees)) {
@@ -385,20 +396,22 @@ impl LiquidateAccount {
             return Ok(Err(IN_ORDER));
         }
         let cash = case.group.balance(self.terms.quote).get();
-        if cash <= 0 {
-            return Ok(Err(Refusal::Nothing));
-        }
         let spread = self.spread_of(spot.asset);
         let netted = spread.map_or(Ok(0), |s| self.netted(case, s))?.min(0).saturating_abs(); // |x| <= 2^121
         let free = sub(owing.owed().get(), netted)?;
         let spread = spread.filter(|_| free <= 0);
         let most = if free > 0 { free } else { netted };
         let deal = self.deal(case, keeper, spot, (spread, true))?;
+        let cover = deal.quote.scale.amount(case.cover, deal.quote.price.mid, Rounding::Down)?;
+        let funds = (cash, add(cash, cover.get())?);
+        if funds.1 <= 0 {
+            return Ok(Err(Refusal::Nothing));
+        }
         if gives > most {
             return Ok(Err(Refusal::TooMuch { max: most }));
         }
         let atoms = deal.whole(gives, false)?;
-        let (repaid, gets, steps) = deal.buy_back(atoms, cash, owing)?;
+        let (repaid, gets, steps) = deal.buy_back(atoms, funds, owing)?;
         if repaid <= 0 || owing.cleared(deal.of, Amount::new(repaid))? == 0 {
             return Ok(Err(Refusal::TooLittle { min: deal.whole(1, true)? }));
         }
@@ -409,7 +422,7 @@ impl LiquidateAccount {
             let unit = spread.map_or(1, |s| s.atoms);
             let most = atoms.checked_div(unit).ok_or(MathError::Overflow)?;
             let of = |n: i128| n.checked_mul(unit).ok_or(MathError::Overflow);
-            let n = largest(case, most, |n| Ok(deal.buy_back(of(n)?, cash, owing)?.2))?;
+            let n = largest(case, most, |n| Ok(deal.buy_back(of(n)?, funds, owing)?.2))?;
             return Ok(Err(Refusal::TooMuch { max: of(n)? }));
         }
         Self::planned(case, steps, repaid)
@@ -418,7 +431,9 @@ impl LiquidateAccount {
     /// What liquidators leave of positions is offered as an order on the same terms, the largest first.
     fn engine(&self, case: &Case<'_>, memory: &mut Memory<'_>) -> Planned {
         if case.group.positions.iter().all(|p| p.lots.is_zero()) {
-            return Ok(remains(case));
+            let owes = case.group.debts.iter().any(|d| d.owed.get() > 0);
+            let covered = owes && case.cover.get() > 0;
+            return Ok(if covered { Err(BOUGHT_BACK) } else { remains(case) });
         }
         let Some(after) = self.terms.orders_after else {
             return Ok(Err(Refusal::NotForThisBid { takes: "a liquidator's bid" }));

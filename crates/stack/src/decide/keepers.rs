@@ -164,6 +164,12 @@ impl RiskStack {
             Ok(plan) => plan,
             Err(reason) => return refuse(Rejection::Strategy { reason: format!("{reason:?}") }),
         };
+        // what insurance pays in goes to the keeper as well
+        let covered = plan.steps.iter().try_fold(before, |sum, s| match s {
+            Move::Cover { asset, amount } if *asset == collateral => sum.checked_add(amount.get()),
+            _ => Some(sum),
+        });
+        let before = covered.ok_or(MathError::Overflow)?;
         let taken: Vec<Move> = plan.steps.extract_if(.., |s| matches!(s, Move::Take { .. })).collect();
         self.keep(draft, keeper, group, plan)?;
         let changed = |now: i128, before: i128| now.checked_sub(before).ok_or(MathError::Overflow);
@@ -197,8 +203,13 @@ impl RiskStack {
         group: GroupId,
         plan: Plan,
     ) -> Step<()> {
+        let mut covered = false;
         for step in plan.steps {
             match step {
+                Move::Cover { asset, amount } => {
+                    covered = true;
+                    self.cover_owed(draft, group, asset, amount)?;
+                }
                 Move::Move(postings) => {
                     super::exchange::check_move(draft, group, &postings)?;
                     if postings.iter().any(|p| is_stranger(p, group, keeper)) {
@@ -218,10 +229,13 @@ impl RiskStack {
                 }
                 _ => {
                     return Err(super::StepError::Contract(
-                        "a keeper's plan holds steps other than move, bands, loss, offset and redistribution",
+                        "a keeper's plan holds steps other than move, bands, loss, cover, offset and redistribution",
                     ));
                 }
             }
+        }
+        if covered && draft.account(group).balances().iter().any(|b| b.amount.get() > 0) {
+            return Err(super::StepError::Contract("insurance paid for an account that has something left"));
         }
         Ok(())
     }
