@@ -233,6 +233,12 @@ pub fn effect(case: &Case<'_>, steps: &[Step]) -> Result<Vec<Posting>, Liquidati
                 postings.extend(Posting::transfer(group, others, Item::Debt(*debt), units));
                 continue;
             }
+            Step::Cover { asset, amount } => {
+                let group = Holder::Group(case.group.id);
+                let cash = Item::Asset(*asset);
+                postings.extend(Posting::transfer(Holder::Outside, group, cash, amount.get()));
+                continue;
+            }
             Step::Loss { .. } | Step::Bands(_) => continue,
             Step::Order { market: id, lots, penalty, .. } | Step::Trade { market: id, lots, penalty, .. } => {
                 (*id, *lots, market(case, *id)?.mark.mid, *penalty)

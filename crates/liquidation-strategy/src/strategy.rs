@@ -64,6 +64,8 @@ pub struct Penalty {
     pub to_keeper: Ppb,
     /// The keeper. Without one its share goes to insurance. What the shares leave goes to the house's fees.
     pub keeper: Option<GroupId>,
+    /// A fixed amount on top, in quanta, for each trade inside the step; not negative. Orders that leave are charged the rate alone.
+    pub fixed: Quanta,
 }
 
 /// One step of a plan.
@@ -163,6 +165,14 @@ pub enum Step {
         debt: AssetId,
         /// How much of it, in scaled units.
         scaled: Scaled,
+    },
+    /// What insurance pays into the account, for a keeper who buys back what it owes and cannot pay for. A loss like any other; the
+    /// moves after it leave nothing of value, or the plan breaks its contract.
+    Cover {
+        /// In which asset.
+        asset: AssetId,
+        /// How much, in its atoms.
+        amount: Amount,
     },
 }
 

@@ -134,7 +134,7 @@ impl Penalty {
         accept(ratio(to_keeper), "penalty.to_keeper", to_keeper.0.into(), accepted)?;
         let shares = to_insurance.0.saturating_add(to_keeper.0); // both at most 1e9
         accept(shares <= Ppb::ONE.0, "penalty shares", shares.into(), "at most one whole together")?;
-        Ok(Self { rate, to_insurance, to_keeper, keeper: None })
+        Ok(Self { rate, to_insurance, to_keeper, ..Self::default() })
     }
 
     /// The same penalty with the keeper of a bid as its keeper, unless the configuration names one.
@@ -146,9 +146,9 @@ impl Penalty {
         self
     }
 
-    /// What closing this notional costs, in its quanta, rounded up: who receives the penalty gains.
+    /// What closing this notional in one trade costs, in its quanta, rounded up: who receives the penalty gains.
     pub fn on(&self, notional: Quanta) -> Result<Quanta, LiquidationError> {
-        Ok(self.rate.of(notional, Rounding::Up)?)
+        Ok(self.rate.of(notional, Rounding::Up)?.try_add(self.fixed)?)
     }
 }
 

@@ -89,7 +89,7 @@ impl World for Middle<'_> {
         self.world.scenarios(id)
     }
 
-    fn bands(&self, id: GroupId) -> Option<Bands> {
-        self.world.bands(id)
+    fn bands(&self, group: GroupId) -> Option<Bands> {
+        self.world.bands(group)
     }
 }

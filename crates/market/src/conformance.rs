@@ -1,11 +1,11 @@
 //! The contracts of this room as code: the same checks for built-in rules and for those of strangers. They run on any
 //! executor-less target; each returns the first law that was broken, with the case that broke it.
 
-use crate::{Accrual, Fill, IndexMove, MarketError, PoolOrder, PoolPricing, PoolView, Subject};
+use crate::{Accrual, Fill, IndexMove, MarketError, PoolMoment, PoolOrder, PoolPricing, PoolView, Subject};
 use alloc::{format, string::String, vec::Vec};
 use cofferdam_core::{
-    At, GroupId, Holder, House, Item, Lots, MapMemory, MarketView, Millis, Posting, PriceState, Slot, Ticks,
-    check_balanced,
+    At, GroupId, Holder, House, Item, Lots, MapMemory, MarketView, Millis, Posting, PriceState, PriceView,
+    Quanta, Slot, Ticks, check_balanced,
 };
 
 /// A law that an implementation broke.
@@ -30,6 +30,9 @@ pub struct PoolTrial {
     /// Quanta per atom of the settlement asset, to add fees in atoms to costs in quanta.
     pub quanta_per_atom: i64,
 }
+
+/// The most lots that a change of price is tried with.
+const LOTS_MAX: i64 = 1 << 40;
 
 const TAKER: Holder = Holder::Group(GroupId(u32::MAX));
 
@@ -63,6 +66,50 @@ pub fn check_pool(pricing: &dyn PoolPricing, trial: &PoolTrial) -> Result<(), Vi
         single(pricing, trial, lots)?;
         round_trip(pricing, trial, lots)?;
         splitting(pricing, trial, lots)?;
+        honouring(pricing, trial, lots)?;
+    }
+    Ok(())
+}
+
+/// Prices that move while accounts hold lots against the pool: nothing goes back at the first price, at one that has not moved or at
+/// one that is not usable, and otherwise no more than a side's own result.
+fn honouring(pricing: &dyn PoolPricing, trial: &PoolTrial, lots: Lots) -> Result<(), Violation> {
+    let lots = lots.get().clamp(LOTS_MAX.wrapping_neg(), LOTS_MAX);
+    let (long, short) = (i128::from(lots.max(0)), i128::from(lots.min(0)));
+    let per_tick = i128::from(trial.market.scale.quanta_per_lot_tick());
+    let mut now = PoolMoment { pool: trial.pool, market: trial.market };
+    now.pool.lots = Lots::new(lots.saturating_neg());
+    now.market.open_interest = Lots::new(lots.max(0));
+    let mut memory = MapMemory::default();
+    let first = trial.market.mark.mid.get();
+    let (twice, half) = (first.saturating_mul(2), first.midpoint(0));
+    let (mut worth, mut before) = (trial.pool.equity.get(), first);
+    for (price, usable) in
+        [(first, true), (first, true), (twice, true), (half, false), (half, true), (half, true)]
+    {
+        let mark = PriceView::exact(Ticks::new(price), trial.market.mark.as_of);
+        now.market.mark = if usable { mark } else { mark.worsened(PriceState::Invalid) };
+        let change = i128::from(price.saturating_sub(before)).saturating_mul(per_tick);
+        let pools = i128::from(now.pool.lots.get()).saturating_mul(change);
+        now.pool.equity = Quanta::new(worth.saturating_add(pools));
+        let owed = memory
+            .with(Slot(0), |m| pricing.unhonoured(&now, m))
+            .map_err(|e| violation("a pool has an answer to a price", format!("{e}")))?;
+        let change = if usable { change } else { 0 };
+        let gains = (long.saturating_mul(change), short.saturating_mul(change));
+        let part = |owed: Quanta, gain: i128| {
+            let (owed, most) = (owed.get(), gain.unsigned_abs());
+            owed == 0 || (owed.signum() == gain.signum() && owed.unsigned_abs() <= most)
+        };
+        expect(
+            part(owed.long, gains.0) && part(owed.short, gains.1),
+            "what is not honoured is a part of the side's own result",
+            || format!("{lots} lots, {before} to {price}: {owed:?} of {gains:?}"),
+        )?;
+        if usable {
+            let back = owed.long.get().saturating_add(owed.short.get());
+            (worth, before) = (now.pool.equity.get().saturating_add(back), price);
+        }
     }
     Ok(())
 }

@@ -164,6 +164,29 @@ impl Fill {
     }
 }
 
+/// A pool and its market at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolMoment {
+    /// The pool.
+    pub pool: PoolView,
+    /// The market; its open interest is the longs of accounts.
+    pub market: MarketView,
+}
+
+/// What each side of a market owes its pool in all, in quanta; below zero it is what the pool owes the side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unhonoured {
+    /// All longs together.
+    pub long: Quanta,
+    /// All shorts together.
+    pub short: Quanta,
+}
+
+impl Unhonoured {
+    /// Every lot gets what the price gave it.
+    pub const NOTHING: Self = Self { long: Quanta::ZERO, short: Quanta::ZERO };
+}
+
 /// How a pool prices and fills.
 ///
 /// # Contract
@@ -171,6 +194,8 @@ impl Fill {
 /// - Postings are balanced and touch only the taker, the pool and the house.
 /// - Never fills past the taker's limit nor more lots than were ordered.
 /// - A round trip at unchanged prices never gains (INV-4), nor does splitting an order (INV-6).
+/// - At an unchanged price nothing is unhonoured, and no price that is unusable leaves anything unhonoured.
+/// - What is unhonoured moves a side's result towards zero, never past it.
 pub trait PoolPricing: Debug + Send + Sync {
     /// Fills as much of the order as price and inventory allow.
     fn fill(
@@ -181,4 +206,12 @@ pub trait PoolPricing: Debug + Send + Sync {
         market: &MarketView,
         memory: &mut Memory<'_>,
     ) -> Result<Fill, MarketError>;
+
+    /// What of a side's result since the last price that it was told the pool does not honour. Asked at every new mark, before
+    /// anybody looks at what the mark means.
+    fn unhonoured(&self, now: &PoolMoment, memory: &mut Memory<'_>) -> Result<Unhonoured, MarketError>;
+
+    /// Whether an owner who redeems, or a taker who opens, may leave the pool like this. Ways out of a position and forced closes
+    /// are not asked (INV-35).
+    fn permits(&self, before: &PoolMoment, after: &PoolMoment) -> Result<bool, MarketError>;
 }

@@ -25,7 +25,8 @@ mod share;
 mod testing;
 
 pub use contract::{
-    Accrual, Fill, IndexMove, LendingView, MarketError, PoolOrder, PoolPricing, PoolView, Subject,
+    Accrual, Fill, IndexMove, LendingView, MarketError, PoolMoment, PoolOrder, PoolPricing, PoolView,
+    Subject, Unhonoured,
 };
 pub use funding::{PremiumFunding, PremiumFundingParams, funding_charge};
 pub use interest::{InterestCurve, KinkedRate, KinkedRateParams, LendingInterest, YEAR, utilisation};

@@ -4,7 +4,7 @@
 //! the mark so that the oracle and not the trades moves the price; a fee by inventory skew as in GMX v2 price impact and
 //! Synthetix v2 perps (fill price from the skew before and after), paid from a purse so that it cannot be farmed.
 
-use crate::{Fill, MarketError, PoolOrder, PoolPricing, PoolView, check_range};
+use crate::{Fill, MarketError, PoolMoment, PoolOrder, PoolPricing, PoolView, Unhonoured, check_range};
 use alloc::vec::Vec;
 use cofferdam_core::{
     At, Holder, House, Item, Lots, MarketView, MathError, Memory, MemoryError, Posting, Ppb, Quanta, Reader,
@@ -206,6 +206,14 @@ impl PoolPricing for ConstantProduct {
         memory.set(scope, &Purse { atoms })?;
         let left = order.lots.try_sub(Lots::new(trade.lots))?;
         Ok(Fill { postings: trade.postings(order.taker, pool, market)?, left })
+    }
+
+    fn unhonoured(&self, _: &PoolMoment, _: &mut Memory<'_>) -> Result<Unhonoured, MarketError> {
+        Ok(Unhonoured::NOTHING)
+    }
+
+    fn permits(&self, _: &PoolMoment, _: &PoolMoment) -> Result<bool, MarketError> {
+        Ok(true)
     }
 }
 

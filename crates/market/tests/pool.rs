@@ -6,7 +6,8 @@ use cofferdam_core::{
 };
 use cofferdam_market::conformance::{PoolTrial, check_pool};
 use cofferdam_market::{
-    ConstantProduct, ConstantProductParams, Fill, MarketError, PoolOrder, PoolPricing, PoolView,
+    ConstantProduct, ConstantProductParams, Fill, MarketError, PoolMoment, PoolOrder, PoolPricing, PoolView,
+    Unhonoured,
 };
 use proptest::prelude::*;
 
@@ -201,6 +202,10 @@ enum Broken {
     Blind,
     /// Takes the money from an account that has nothing to do with it.
     Foreign,
+    /// Takes a part of a gain again at a price that has not moved.
+    TakesAgain,
+    /// Takes more than a side has gained.
+    TakesMore,
 }
 
 impl PoolPricing for Broken {
@@ -249,6 +254,20 @@ impl PoolPricing for Broken {
         }
         Ok(fill)
     }
+
+    fn unhonoured(&self, now: &PoolMoment, _: &mut Memory<'_>) -> Result<Unhonoured, MarketError> {
+        let gained = |by: i128| i128::from(now.market.open_interest.get()) * 10 * by;
+        let long = match self {
+            Self::TakesAgain if now.market.mark.mid.get() == 100_000 => gained(1),
+            Self::TakesMore if now.market.mark.mid.get() == 200_000 => gained(100_001),
+            _ => 0,
+        };
+        Ok(Unhonoured { long: Quanta::new(long), ..Unhonoured::NOTHING })
+    }
+
+    fn permits(&self, _: &PoolMoment, _: &PoolMoment) -> Result<bool, MarketError> {
+        Ok(true)
+    }
 }
 
 #[test]
@@ -264,6 +283,8 @@ fn each_check_can_fail() {
     check(Broken::ChargesBySquare, "splitting");
     check(Broken::Blind, "unusable price");
     check(Broken::Foreign, "touch");
+    check(Broken::TakesAgain, "the side's own result");
+    check(Broken::TakesMore, "the side's own result");
 }
 
 fn any_params() -> impl Strategy<Value = ConstantProductParams> {

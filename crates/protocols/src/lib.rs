@@ -34,7 +34,9 @@ pub mod fluid;
 pub mod gmx_v2;
 pub mod mango_v4;
 pub mod morpho_blue;
+pub mod perennial_v2;
 mod preset;
 pub mod synthetix_v3;
+pub mod vertex;
 
 pub use preset::{Preset, World, preset, presets};

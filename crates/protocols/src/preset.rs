@@ -73,7 +73,9 @@ presets! {
     "mango-v4" Lending "Mango v4, tokens lent and borrowed with a stable price (blockworks-foundation/mango-v4)";
     "morpho-blue" Lending "Morpho Blue, a market of USDC against ETH at 86 %";
     "okx" Perpetual "OKX USDT-margined swaps, tiers of April 2021";
+    "perennial-v2" Perpetual "Perennial v2, contracts of May 2025";
     "synthetix-v3" Perpetual "Synthetix v3 perpetuals, contracts of June 2025";
+    "vertex" Perpetual "Vertex, contracts of May 2025";
 }
 
 /// The preset of this name.

@@ -210,6 +210,31 @@ fn a_file_outside_the_venues_is_refused_at_its_place() {
     );
 }
 
+#[test]
+fn a_healthy_account_and_odd_bids_are_refused() {
+    let rule = two((0.8, 1.2), (0.01, 0.01));
+    let bench = account(&[(1.0, 1_000.0), (1.0, -900.0), (1.0, 0.0)]);
+    let plan = |bench: &Bench, bid: &Bid| bench.plan(&rule, bid).unwrap();
+    assert!(plan(&bench, &bid(1, 0, 5.0)).is_ok());
+    assert_eq!(plan(&bench, &bid(2, 0, 5.0)).unwrap_err(), Refusal::Nothing, "owes nothing of it");
+    assert_eq!(plan(&bench, &bid(1, 2, 5.0)).unwrap_err(), Refusal::Nothing, "holds nothing of it");
+    assert_eq!(plan(&bench, &bid(1, 1, 5.0)).unwrap_err(), Refusal::Nothing, "one token for itself");
+    let greedy = Bid { at_least: Some(6_000_000), ..bid(1, 0, 5.0) };
+    assert_eq!(plan(&bench, &greedy).unwrap_err(), Refusal::BelowAsk { offered: 5_050_000 });
+    let mut sound = bench.clone();
+    sound.weight = Ppb::ONE;
+    assert_eq!(plan(&sound, &bid(1, 0, 5.0)).unwrap_err(), Refusal::Healthy);
+}
+
+#[test]
+fn beyond_the_widths_is_an_error() {
+    let mut bench = account(&[(1.0, 1.0), (1.0, -1.0)]);
+    bench.assets[0].price = PriceView::exact(Ticks::new(i64::MAX), bench.assets[0].price.as_of);
+    bench.balances[0].amount = Amount::new(1 << 119);
+    let health = bench.case(|c| two((0.8, 1.2), (0.0, 0.0)).end_health(c));
+    assert!(matches!(health, Err(LiquidationError::Math(_))), "{health:?}");
+}
+
 fn config(escrow: &str) -> StackConfig {
     let text = preset("mango-v4").unwrap().stack;
     assert!(text.contains("escrow = \"500000\""));
@@ -407,5 +432,29 @@ proptest! {
         let give = Some((Item::Debt(AssetId(1)), units));
         let again = check_strategy(&bench, &rule, &Bid { give, ..bid(1, 0, 1.0) }).unwrap();
         prop_assert!(again.is_ok() || units == 0 || allowed < 3, "{answer:?}: {again:?}");
+    }
+
+    /// INV-1, INV-17, INV-20, INV-22 and INV-23 on any account, in atoms; never more than was offered, is owed or held.
+    #[test]
+    fn a_liquidation_keeps_the_laws(
+        held in 1_i128..1 << 60, owed in 1_i128..1 << 60, prices in (1_i64..1 << 30, 1_i64..1 << 30), offered in 1_i128..1 << 60,
+        weights in (0.0_f64..1.0, 1.0_f64..2.0), fees in (0.0_f64..0.1, 0.0_f64..0.1),
+    ) {
+        let terms = vec![token(0, weights, fees), token(1, (0.5, weights.1), (0.0, 0.0))];
+        let rule = Liquidate::new(terms);
+        prop_assume!(rule.is_ok());
+        let rule = rule.unwrap();
+        let mut bench = account(&[(1.0, 1.0), (1.0, -1.0)]);
+        for (a, price) in bench.assets.iter_mut().zip([prices.0, prices.1]) {
+            a.price = PriceView::exact(Ticks::new(price), a.price.as_of);
+        }
+        bench.balances[0].amount = Amount::new(held);
+        (bench.debts[0].owed, bench.debts[0].scaled) = (Amount::new(owed), Scaled::new(owed.unsigned_abs()));
+        let give = Some((Item::Debt(AssetId(1)), offered));
+        let _ = check_strategy(&bench, &rule, &Bid { give, ..bid(1, 0, 1.0) }).unwrap();
+        if let Some(deal) = bench.case(|c| rule.deal(c, Amount::new(offered), AssetId(1), AssetId(0))).unwrap() {
+            let (repaid, seized) = (deal.repaid.get(), deal.seized.get());
+            prop_assert!(repaid <= offered && repaid <= owed && seized <= held && deal.fee.get() <= seized);
+        }
     }
 }

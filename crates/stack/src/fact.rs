@@ -172,6 +172,8 @@ pub enum Reason {
     Redistribution,
     /// Somebody traded with an account's price bands.
     Exchange,
+    /// What a pool does not honour of a side's result went back to it, or came back from it.
+    Unhonoured,
 }
 
 /// An order that left and is not answered yet.

@@ -169,7 +169,8 @@ pub enum Body {
         /// How much.
         amount: Amount,
     },
-    /// Request: a keeper's bid to liquidate a borrower.
+    /// Request: a keeper's bid to liquidate a borrower. Where the asset it wants (or repays) is hedged by lots, the strategy may hand it
+    /// those as well: it has to be healthy with both.
     Bid {
         /// Who bids.
         keeper: GroupId,

@@ -1,13 +1,15 @@
 //! Keepers that take lots, and fills that our own matching proposes. Each test names the invariant that it holds.
 
-use cofferdam_core::{Case, GroupId, Item, Level, Lots, MarketId, Memory, OrderId, Ppb, Ticks};
+use cofferdam_core::{
+    Amount, Case, GroupId, Holder, Item, Level, Lots, MarketId, Memory, OrderId, Posting, Ppb, Ticks,
+};
 use cofferdam_liquidation_strategy::{
     Bid, ByBidder, FillGuard, FullClose, InsuranceCoverGuard, LiquidationError, LiquidationStrategy, Penalty,
     Plan, Refusal, Step, Taker,
 };
 use cofferdam_stack::{Answer, Body, Parts, Reason, Rejection};
 use cofferdam_testkit::{Bench, compose, conservation};
-use compose::{FUND, USDC};
+use compose::{ETH, FUND, USDC};
 
 /// Hands a keeper what it bids for, at a price; or breaks the contract.
 #[derive(Debug)]
@@ -136,6 +138,98 @@ fn a_lying_plan_gives_a_keeper_nothing() {
         assert!(matches!(answer, Answer::Refused(Rejection::Failed { .. })), "{fault:?}: {answer:?}");
         assert!(!bench.alarms().is_empty(), "{fault:?}");
         assert_eq!(bench.state().book().load(GroupId(1)), before, "{fault:?}");
+    }
+}
+
+/// Sells a keeper an asset, a part of its price to insurance, with lots that hedge it; or takes a keeper's money for insurance alone.
+#[derive(Debug)]
+struct Clerk {
+    lots: i64,
+    sells: bool,
+    covers: bool,
+}
+
+const PRICE: i128 = 50_000;
+const INSURED: i128 = 1_000;
+
+impl LiquidationStrategy for Clerk {
+    fn plan(
+        &self,
+        case: &Case<'_>,
+        bid: &Bid,
+        _: &mut Memory<'_>,
+    ) -> Result<Result<Plan, Refusal>, LiquidationError> {
+        let Taker::Keeper(keeper) = bid.by else {
+            return Ok(Err(Refusal::NotForThisBid { takes: "a keeper's bid" }));
+        };
+        let (group, keeper) = (Holder::Group(case.group.id), Holder::Group(keeper));
+        let paid = if self.sells { PRICE } else { 0 };
+        let mut postings = Vec::new();
+        postings.extend(Posting::transfer(keeper, group, Item::Asset(USDC), paid));
+        postings.extend(Posting::transfer(keeper, Holder::Layer(FUND), Item::Asset(USDC), INSURED));
+        postings.extend(Posting::transfer(group, keeper, Item::Asset(ETH), paid));
+        postings.retain(|p| p.units != 0);
+        let (market, lots, price) = (MarketId(0), Lots::new(self.lots), Ticks::new(92_000));
+        let mut steps = Vec::new();
+        if self.covers {
+            steps.push(Step::Cover { asset: USDC, amount: Amount::new(INSURED) });
+        }
+        steps.push(Step::Move(postings));
+        if self.lots != 0 {
+            steps.push(Step::Take { market, lots, price, penalty: Penalty::default() });
+        }
+        Ok(Ok(Plan { steps, again: None, worsens: true }))
+    }
+}
+
+/// INV-44: a keeper pays insurance for what it takes and for nothing else, and gets lots with what it buys, no more than there are.
+#[test]
+fn a_keeper_buys_an_asset_with_its_hedge() {
+    let check = |lots, sells, done: bool| {
+        let mut bench = stage(Parts {
+            liquidation: Box::new(Clerk { lots, sells, covers: false }),
+            ..compose::perpetual()
+        });
+        bench.eth(200_000_000_000);
+        bench.deposit_of(1, ETH, 80_000);
+        bench.mark(0, 92_000);
+        let repay = Amount::new(PRICE + INSURED);
+        let (keeper, group, at_least) = (GroupId(3), GroupId(1), Amount::ZERO);
+        let answer =
+            bench.send(Body::Bid { keeper, group, debt: USDC, repay, collateral: ETH, at_least }).answer;
+        conservation::check(bench.state()).unwrap();
+        assert_eq!(answer == Answer::Done, done, "{lots}, {sells}: {answer:?}");
+        let insured = bench.state().holding(Holder::Layer(FUND), Item::Asset(USDC)).units;
+        let expected = if done { (-lots, 30_000, INSURED) } else { (0, 80_000, 0) };
+        assert_eq!((bench.lots(3, 0), bench.balance(1, ETH), insured), expected, "{lots}, {sells}");
+        bench.replay().unwrap();
+    };
+    check(0, true, true);
+    check(-400, true, true);
+    check(-1_001, true, false); // more than there are
+    check(400, true, false); // the other side
+    check(0, false, false); // for nothing
+}
+
+/// INV-44: insurance pays nothing into an account that has something left, nor more than it has.
+#[test]
+fn insurance_does_not_pay_who_has_something_left() {
+    for (money, why) in [(0, "more than it has"), (50_000, "something left")] {
+        let clerk = Clerk { lots: 0, sells: true, covers: true };
+        let mut bench = stage(Parts { liquidation: Box::new(clerk), ..compose::perpetual() });
+        bench.eth(200_000_000_000);
+        bench.deposit_of(1, ETH, 80_000);
+        bench.commit(FUND, money, true);
+        bench.mark(0, 92_000);
+        let before = bench.state().book().load(GroupId(1));
+        let (keeper, group, repay, at_least) =
+            (GroupId(3), GroupId(1), Amount::new(PRICE + INSURED), Amount::ZERO);
+        let answer =
+            bench.send(Body::Bid { keeper, group, debt: USDC, repay, collateral: ETH, at_least }).answer;
+        assert!(matches!(answer, Answer::Refused(Rejection::Failed { .. })), "{money}: {answer:?}");
+        assert!(format!("{answer:?} {:?}", bench.alarms()).contains(why), "{answer:?} {:?}", bench.alarms());
+        assert_eq!(bench.state().book().load(GroupId(1)), before, "{money}");
+        conservation::check(bench.state()).unwrap();
     }
 }
 

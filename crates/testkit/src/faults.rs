@@ -11,7 +11,9 @@ use cofferdam_liquidation_strategy::{
     Bid, LiquidationError, LiquidationStrategy, LossAllocation, Measure, Need, Payers, Penalty, Plan,
     Refusal, Settlement, Step,
 };
-use cofferdam_market::{Accrual, Fill, IndexMove, MarketError, PoolOrder, PoolPricing, PoolView, Subject};
+use cofferdam_market::{
+    Accrual, Fill, IndexMove, MarketError, PoolMoment, PoolOrder, PoolPricing, PoolView, Subject, Unhonoured,
+};
 use cofferdam_oracle::{Ask, OracleError, PricePolicy, Reference};
 
 /// A waterfall that does not keep to INV-25.
@@ -307,5 +309,13 @@ impl PoolPricing for LyingPool {
             postings.extend(Posting::transfer(Holder::House(House::Fees), maker, cash, 1));
         }
         Ok(Fill { postings, left: Lots::new(asked - lots) })
+    }
+
+    fn unhonoured(&self, _: &PoolMoment, _: &mut Memory<'_>) -> Result<Unhonoured, MarketError> {
+        Ok(Unhonoured::NOTHING)
+    }
+
+    fn permits(&self, _: &PoolMoment, _: &PoolMoment) -> Result<bool, MarketError> {
+        Ok(true)
     }
 }

@@ -6,6 +6,7 @@ mod ccp;
 mod curve_llamma;
 mod euler_v2;
 mod morpho_blue;
+mod vertex;
 
 use num_bigint::BigInt;
 use num_rational::BigRational;
@@ -17,6 +18,7 @@ pub(crate) const NAMES: &[(&str, fn())] = &[
     ("curve-llamma", curve_llamma::print),
     ("euler-v2", euler_v2::print),
     ("morpho-blue", morpho_blue::print),
+    ("vertex", vertex::print),
 ];
 
 /// A decimal literal such as "0.95" as a fraction.

@@ -129,6 +129,8 @@ enum StepOutput {
     Deleverage { market: String, size: Number, price: Number },
     /// A debt that nothing backs, handed to the waterfall.
     Loss { holder: HolderOutput, asset: String, amount: Number },
+    /// What insurance pays into the account, for who buys back what it owes.
+    Cover { asset: String, amount: Number },
     /// What the account's price bands hold from then on: the number of the first, and per band what was got for what was sold and
     /// what is still there, in wads.
     Bands { first: i64, sold: Vec<String>, held: Vec<String> },
@@ -360,6 +362,10 @@ fn step_output(composed: &Composed, step: &Step) -> Result<StepOutput, CliError>
             amount: composed.units(*asset, amount.get())?,
             debt: composed.asset_terms(*debt)?.name.clone(),
             scaled: scaled.get().to_string(),
+        },
+        Step::Cover { asset, amount } => StepOutput::Cover {
+            asset: composed.asset_terms(*asset)?.name.clone(),
+            amount: composed.units(*asset, amount.get())?,
         },
         Step::Move(postings) => StepOutput::Move {
             postings: postings.iter().map(|p| posting_output(composed, p)).collect::<Result<_, _>>()?,

@@ -8,7 +8,7 @@ use cofferdam_core::{
     At, MarketView, MathError, Memory, MemoryError, Ppb, Quanta, Reader, Record, Rounding, Scope, Writer,
     wide,
 };
-use cofferdam_market::{Fill, MarketError, PoolOrder, PoolPricing, PoolView};
+use cofferdam_market::{Fill, MarketError, PoolMoment, PoolOrder, PoolPricing, PoolView, Unhonoured};
 use cofferdam_stack::{ConfigError, Context, Number, PoolKind, PoolSpec, Ratio, module};
 
 /// See the module. Whole orders or nothing.
@@ -109,6 +109,14 @@ impl PoolPricing for OraclePool {
         }
         memory.set(Scope::Pool(pool.id), &Purse(purse.checked_sub(impact).ok_or(MathError::Overflow)?))?;
         Ok(Fill::whole(order, pool, market, cost, fee)?)
+    }
+
+    fn unhonoured(&self, _: &PoolMoment, _: &mut Memory<'_>) -> Result<Unhonoured, MarketError> {
+        Ok(Unhonoured::NOTHING)
+    }
+
+    fn permits(&self, _: &PoolMoment, _: &PoolMoment) -> Result<bool, MarketError> {
+        Ok(true)
     }
 }
 

@@ -4,7 +4,7 @@
 //! longs less shorts of all traders: the pool's own position, turned round.
 
 use cofferdam_core::{At, Lots, MarketView, MathError, Memory, Ppb, Quanta, Rounding, wide};
-use cofferdam_market::{Fill, MarketError, PoolOrder, PoolPricing, PoolView};
+use cofferdam_market::{Fill, MarketError, PoolMoment, PoolOrder, PoolPricing, PoolView, Unhonoured};
 use cofferdam_stack::{ConfigError, Context, Number, PoolKind, PoolSpec, Ratio, module};
 
 /// See the module. Whole orders or nothing.
@@ -94,6 +94,14 @@ impl PoolPricing for SkewPool {
             return Ok(nothing);
         }
         Ok(Fill::whole(order, pool, market, cost, fee)?)
+    }
+
+    fn unhonoured(&self, _: &PoolMoment, _: &mut Memory<'_>) -> Result<Unhonoured, MarketError> {
+        Ok(Unhonoured::NOTHING)
+    }
+
+    fn permits(&self, _: &PoolMoment, _: &PoolMoment) -> Result<bool, MarketError> {
+        Ok(true)
     }
 }
 

@@ -163,6 +163,17 @@ impl RiskStack {
         self.observe(draft, &Observation::OpenInterest { market, lots })
     }
 
+    /// What a pool has in a market: its position, its cash and its equity at the middle of the mark.
+    pub(crate) fn pool_view(&self, draft: &Draft<'_>, pool: PoolId, market: &MarketView) -> Step<PoolView> {
+        let (_, scale) = self.market_terms(draft, market.id)?;
+        let holding = draft.holding(Holder::Pool(pool), Item::Position(market.id));
+        let cash = draft.cash(Holder::Pool(pool), market.settlement);
+        let lots = Lots::new(i64::try_from(holding.units).map_err(|_| MathError::Overflow)?);
+        let worth = market.scale.notional(lots, market.mark.mid)?;
+        let equity = quanta(scale, cash)?.try_add(worth)?.try_sub(holding.cost)?;
+        Ok(PoolView { id: pool, lots, cost: holding.cost, cash: cofferdam_core::Amount::new(cash), equity })
+    }
+
     /// Trades with the market's own pool inside the step. Answers the lots filled and their notional at the pool's price.
     pub(crate) fn pool_trade(
         &self,
@@ -178,19 +189,8 @@ impl RiskStack {
         let market = *market;
         self.settle_funding(draft, group, market)?;
         let (view, scale) = self.market_terms(draft, market)?;
-        let holding = draft.holding(Holder::Pool(pool), Item::Position(market));
-        let cash = draft.cash(Holder::Pool(pool), view.settlement);
-        let pool_lots = Lots::new(i64::try_from(holding.units).map_err(|_| MathError::Overflow)?);
-        let equity = quanta(scale, cash)?
-            .try_add(view.scale.notional(pool_lots, view.mark.mid)?)?
-            .try_sub(holding.cost)?;
-        let pool_view = PoolView {
-            id: pool,
-            lots: pool_lots,
-            cost: holding.cost,
-            cash: cofferdam_core::Amount::new(cash),
-            equity,
-        };
+        let pool_view = self.pool_view(draft, pool, &view)?;
+        let cash = pool_view.cash.get();
         let order = PoolOrder { taker: Holder::Group(group), lots, limit };
         let at = draft.head().at;
         let slot = Self::slot(slots::POOLS, index)?;
@@ -202,7 +202,8 @@ impl RiskStack {
         }
         // the pool states lots, cost and fees; what the trade realises for either side is ours to settle
         let taker = (Holder::Group(group), draft.position(group, market), filled, moved);
-        let maker = (Holder::Pool(pool), (pool_lots, holding.cost), filled.try_neg()?, moved.try_neg()?);
+        let maker =
+            (Holder::Pool(pool), (pool_view.lots, pool_view.cost), filled.try_neg()?, moved.try_neg()?);
         let mut postings = fill.postings;
         for (holder, held, traded, cost) in [taker, maker] {
             postings.extend(realise(&view, scale, holder, held, traded, cost)?);

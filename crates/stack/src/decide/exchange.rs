@@ -1,7 +1,7 @@
 //! What a plan's exchange may move (INV-44). A strategy proposes postings; nothing of them is taken on trust: the subject loses
 //! no more than it has and gains nothing but what fills a balance below zero or what those pay who take something of it, pools
-//! get for what they give up, the house and insurance only receive, and others give no more than what goes to the subject or to
-//! a pool.
+//! get for what they give up, the house and insurance only receive, and others give no more than what goes to the subject, to a
+//! pool or, for what they take of the subject, to insurance.
 
 use super::clearing::{balance, position};
 use super::{Step, StepError};
@@ -22,6 +22,8 @@ struct Sums {
     /// Who gives an asset, and who gets anything at all, among other groups.
     givers: BTreeMap<AssetId, BTreeSet<GroupId>>,
     takers: BTreeSet<GroupId>,
+    /// What insurance gets.
+    insured: BTreeMap<AssetId, i128>,
     /// What pools are paid, and the scaled units of debt that they give up.
     pools: BTreeMap<(PoolId, AssetId), (i128, i128)>,
 }
@@ -33,7 +35,9 @@ pub(super) fn check_move(draft: &Draft<'_>, group: GroupId, postings: &[Posting]
     let filled = check_subject(&draft.account(group), &sums)?;
     for (asset, taken) in &sums.given {
         let to_pools = sums.pools.iter().filter(|((_, a), _)| a == asset).map(|(_, (paid, _))| *paid);
-        let allowed = to_pools.chain(filled.get(asset).copied()).try_fold(0, add)?;
+        // who takes something of the subject may owe insurance a part of its price
+        let insured = sums.insured.get(asset).copied().filter(|_| paid_by_takers(&sums, *asset));
+        let allowed = to_pools.chain(filled.get(asset).copied()).chain(insured).try_fold(0, add)?;
         if taken.unsigned_abs() > allowed.unsigned_abs() {
             return Err(StepError::Contract("a plan took more from a recipient than it moved"));
         }
@@ -62,7 +66,10 @@ fn sum_up(group: GroupId, postings: &[Posting]) -> Step<Sums> {
             (Holder::Group(g), _) => {
                 sums.takers.insert(g);
             }
-            (Holder::House(House::Fees | House::Dust) | Holder::Layer(_), Item::Asset(_)) if p.units >= 0 => {
+            (Holder::House(House::Fees | House::Dust), Item::Asset(_)) if p.units >= 0 => {}
+            (Holder::Layer(_), Item::Asset(a)) if p.units >= 0 => {
+                let insured = sums.insured.entry(a).or_default();
+                *insured = add(*insured, p.units)?;
             }
             (Holder::Pool(pool), Item::Asset(a)) if p.units >= 0 => {
                 let paid = &mut sums.pools.entry((pool, a)).or_default().0;

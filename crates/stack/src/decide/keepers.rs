@@ -8,7 +8,7 @@ use cofferdam_core::{
     Action, ActionKind, Amount, AssetId, GroupId, Holder, Instrument, Item, Level, Lots, MarketId, MathError,
     Observation, OrderId, Posting, Ticks, World,
 };
-use cofferdam_liquidation_strategy::{Bid, Plan, Step as Move, Taker};
+use cofferdam_liquidation_strategy::{Bid, Penalty, Plan, Step as Move, Taker};
 
 impl RiskStack {
     /// A fill of one of our orders under our own matching: still a proposal, so breakers, margin and guards are asked, on both
@@ -87,22 +87,13 @@ impl RiskStack {
         for step in plan.steps {
             match step {
                 Move::Take { market: m, lots: closed, price, penalty } if m == market => {
-                    super::loss::closes(closed, draft.position(group, market).0)?;
                     let past = if closed.is_negative() { price > limit } else { price < limit };
-                    if closed.try_abs()? > lots || price.get() <= 0 || (bid.limit.is_some() && past) {
+                    if closed.try_abs()? > lots || (bid.limit.is_some() && past) {
                         return Err(super::StepError::Contract(
                             "a keeper took more lots than it bid for, or past its limit",
                         ));
                     }
-                    let (view, _) = self.market_terms(draft, market)?;
-                    let notional = view.scale.absolute_notional(closed, price)?;
-                    let done = Action::Liquidate { group, market, lots: closed, notional };
-                    self.require_admitted(draft, &done)?;
-                    self.trade(draft, Reason::Seizure, (group, keeper), market, closed, price)?;
-                    self.observe(draft, &Observation::Done(done))?;
-                    self.forced(draft, notional)?;
-                    self.charge(draft, group, market, notional, &penalty)?;
-                    self.after_close(draft, group, market)?;
+                    self.take_over(draft, (group, keeper), (market, closed, price), &penalty)?;
                 }
                 Move::Loss { holder, asset, amount } => self.write_off(draft, holder, asset, amount)?,
                 _ => {
@@ -115,7 +106,30 @@ impl RiskStack {
         self.require_health(draft, keeper, Level::Initial)
     }
 
-    /// A keeper's bid: planned by the strategy, kept as planned or refused.
+    /// Lots that a keeper takes over at a price, with what the account is charged for it.
+    fn take_over(
+        &self,
+        draft: &mut Draft<'_>,
+        (group, keeper): (GroupId, GroupId),
+        (market, closed, price): (MarketId, Lots, Ticks),
+        penalty: &Penalty,
+    ) -> Step<()> {
+        super::loss::closes(closed, draft.position(group, market).0)?;
+        if price.get() <= 0 {
+            return Err(super::StepError::Contract("a keeper took lots for nothing"));
+        }
+        let (view, _) = self.market_terms(draft, market)?;
+        let notional = view.scale.absolute_notional(closed, price)?;
+        let done = Action::Liquidate { group, market, lots: closed, notional };
+        self.require_admitted(draft, &done)?;
+        self.trade(draft, Reason::Seizure, (group, keeper), market, closed, price)?;
+        self.observe(draft, &Observation::Done(done))?;
+        self.forced(draft, notional)?;
+        self.charge(draft, group, market, notional, penalty)?;
+        self.after_close(draft, group, market)
+    }
+
+    /// A keeper's bid: planned by the strategy, kept as planned or refused. Lots that hedge what it buys come with it.
     pub(crate) fn bid(
         &self,
         draft: &mut Draft<'_>,
@@ -146,10 +160,18 @@ impl RiskStack {
         self.settle_all_funding(draft, group)?;
         let before = draft.balance(group, collateral);
         let owned = draft.balance(keeper, collateral);
-        match self.plan(draft, group, &bid)? {
-            Ok(plan) => self.keep(draft, keeper, group, plan)?,
+        let mut plan = match self.plan(draft, group, &bid)? {
+            Ok(plan) => plan,
             Err(reason) => return refuse(Rejection::Strategy { reason: format!("{reason:?}") }),
-        }
+        };
+        // what insurance pays in goes to the keeper as well
+        let covered = plan.steps.iter().try_fold(before, |sum, s| match s {
+            Move::Cover { asset, amount } if *asset == collateral => sum.checked_add(amount.get()),
+            _ => Some(sum),
+        });
+        let before = covered.ok_or(MathError::Overflow)?;
+        let taken: Vec<Move> = plan.steps.extract_if(.., |s| matches!(s, Move::Take { .. })).collect();
+        self.keep(draft, keeper, group, plan)?;
         let changed = |now: i128, before: i128| now.checked_sub(before).ok_or(MathError::Overflow);
         let paid = changed(have, draft.balance(keeper, debt))?;
         let got = changed(draft.balance(keeper, collateral), owned)?;
@@ -158,8 +180,15 @@ impl RiskStack {
                 "a keeper paid more than it bid, or got less than it asked",
             ));
         }
-        self.require_health(draft, keeper, Level::Initial)?;
         let seized = changed(before, draft.balance(group, collateral))?;
+        if !taken.is_empty() && draft.has_orders(group) {
+            return refuse(Rejection::Strategy { reason: "orders for the account are still open".into() });
+        }
+        for step in taken {
+            let Move::Take { market, lots, price, penalty } = step else { continue };
+            self.take_over(draft, (group, keeper), (market, lots, price), &penalty)?;
+        }
+        self.require_health(draft, keeper, Level::Initial)?;
         let value = self.worth(draft, collateral, Amount::new(seized))?;
         self.forced(draft, value)?;
         let action = Action::Seize { group, asset: collateral, amount: Amount::new(seized), value };
@@ -174,8 +203,13 @@ impl RiskStack {
         group: GroupId,
         plan: Plan,
     ) -> Step<()> {
+        let mut covered = false;
         for step in plan.steps {
             match step {
+                Move::Cover { asset, amount } => {
+                    covered = true;
+                    self.cover_owed(draft, group, asset, amount)?;
+                }
                 Move::Move(postings) => {
                     super::exchange::check_move(draft, group, &postings)?;
                     if postings.iter().any(|p| is_stranger(p, group, keeper)) {
@@ -195,10 +229,13 @@ impl RiskStack {
                 }
                 _ => {
                     return Err(super::StepError::Contract(
-                        "a keeper's plan holds steps other than move, bands, loss, offset and redistribution",
+                        "a keeper's plan holds steps other than move, bands, loss, cover, offset and redistribution",
                     ));
                 }
             }
+        }
+        if covered && draft.account(group).balances().iter().any(|b| b.amount.get() > 0) {
+            return Err(super::StepError::Contract("insurance paid for an account that has something left"));
         }
         Ok(())
     }

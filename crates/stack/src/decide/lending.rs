@@ -150,6 +150,7 @@ impl RiskStack {
         }
         let action = Action::Withdraw { group, asset, amount, value: self.worth(draft, asset, amount)? };
         self.require_admitted(draft, &action)?;
+        let before = self.pool_moment(draft, pool)?;
         let mut p: Vec<Posting> =
             Posting::transfer(Holder::Group(group), Holder::Pool(pool), Item::Share(pool), units).into();
         p.extend(Posting::transfer(
@@ -159,6 +160,7 @@ impl RiskStack {
             amount.get(),
         ));
         draft.post(Reason::PoolShares, p)?;
+        self.require_permitted(draft, pool, before)?;
         self.observe(draft, &Observation::Done(action))
     }
 

@@ -9,9 +9,9 @@ use crate::{
     store::Store,
 };
 use cofferdam_core::{
-    Action, ActionKind, AuctionView, Case, GroupId, Health, Holder, House, Instrument, Item, LayerId, Level,
-    Lots, MarketId, MathError, Millis, Observation, OrderId, Posting, Ppb, Quanta, Rounding, Ticks, Verdict,
-    World,
+    Action, ActionKind, Amount, AssetId, AuctionView, Case, GroupId, Health, Holder, House, Instrument, Item,
+    LayerId, Level, Lots, MarketId, MathError, Millis, Observation, OrderId, Posting, Ppb, Quanta, Rounding,
+    Ticks, Verdict, World,
 };
 use cofferdam_insurance_layer::{Loss, LossCause};
 use cofferdam_liquidation_strategy::{Bid, Penalty, Plan, Refusal, Step as Move};
@@ -171,7 +171,9 @@ impl RiskStack {
                 Move::Trade { market, lots, with, limit, penalty } => {
                     self.forced_pool_trade(draft, group, (market, lots, limit), with, penalty)?;
                 }
-                Move::Take { .. } => return Err(StepError::Contract("lots for a keeper where none asked")),
+                Move::Take { .. } | Move::Cover { .. } => {
+                    return Err(StepError::Contract("lots, or insurance, for a keeper where none asked"));
+                }
                 Move::Auction { asset, lot, debt, scaled } => {
                     self.open_auction(draft, group, (asset, lot), (debt, scaled))?;
                 }
@@ -326,7 +328,7 @@ impl RiskStack {
             Err(StepError::Margin(MarginError::NoPrice(_))) => 0,
             Err(e) => return Err(e),
         };
-        let asked = atoms(scale, penalty.rate.of(notional, Rounding::Up)?, Rounding::Up)?;
+        let asked = atoms(scale, penalty.on(notional)?, Rounding::Up)?;
         let total = asked.min(equity);
         if total <= 0 {
             return Ok(());
@@ -459,6 +461,35 @@ impl RiskStack {
                 let market = self.market_of(b.asset, market);
                 self.insure(draft, b.asset, missing, (LossCause::Bankruptcy, Some(group)), market)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Insurance pays into an account, all that is asked or nothing, so that a keeper can buy back what it owes.
+    pub(crate) fn cover_owed(
+        &self,
+        draft: &mut Draft<'_>,
+        group: GroupId,
+        asset: AssetId,
+        amount: Amount,
+    ) -> Step<()> {
+        if amount.get() <= 0 {
+            return Err(StepError::Contract("insurance was to pay nothing"));
+        }
+        let view = *draft.asset(asset).ok_or(MarginError::UnknownAsset(asset))?;
+        let account = draft.account(group);
+        let mut holdings = Holdings::new();
+        account.view(draft, &mut holdings)?;
+        let cover = self.cover_of(draft, &holdings.group(group))?;
+        if !view.price.is_usable() || view.scale.value(amount, view.price.mid, Rounding::Up)? > cover {
+            return Err(StepError::Contract("insurance was to pay more than it has"));
+        }
+        let open = draft.deficit(asset);
+        let p = Posting::transfer(DEFICIT, Holder::Group(group), Item::Asset(asset), amount.get());
+        draft.post(Reason::BadDebt, p.into())?;
+        self.insure(draft, asset, amount, (LossCause::BadDebt, Some(group)), None)?;
+        if draft.deficit(asset) > open {
+            return Err(StepError::Contract("insurance paid less than it was asked for"));
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ mod auctions;
 mod bands;
 mod clearing;
 mod exchange;
+mod honour;
 mod keepers;
 mod lending;
 mod liquidation;

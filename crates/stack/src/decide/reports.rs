@@ -207,6 +207,7 @@ impl RiskStack {
             }
         }
         if changed {
+            self.honour(draft)?;
             draft.schedule(Millis::ZERO, Work::Sweep)?;
         }
         Ok(())

@@ -310,9 +310,13 @@ impl RiskStack {
         self.require_admitted(draft, &action)?;
         Self::take_orders_back(draft, taker, market, lots)?;
         let before = self.slack(draft, taker)?;
+        let pool_before = self.pool_moment(draft, pool.id)?;
         let filled = self.pool_trade(draft, Reason::Trade, taker, pool.id, lots, limit)?;
         if filled.is_zero() {
             return refuse(Rejection::Insufficient { available: Amount::ZERO });
+        }
+        if action.kind() == ActionKind::Open {
+            self.require_permitted(draft, pool.id, pool_before)?;
         }
         self.require_after(draft, action.kind(), taker, before)?;
         self.observe(draft, &Observation::Done(action))?;
