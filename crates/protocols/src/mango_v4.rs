@@ -1,10 +1,12 @@
 //! Mango v4: a liquidator takes over debt for an asset until the account is worth its initial weights again.
 //!
-//! Source: blockworks-foundation/mango-v4, programs/mango-v4/src/instructions/token_liq_with_token.rs@01870255 (amounts) and
-//! health/cache.rs@864425bd (`HealthType::LiquidationEnd`: initial weights without scaling, at the price alone).
+//! Source: blockworks-foundation/mango-v4, programs/mango-v4/src/instructions/token_liq_with_token.rs (`liquidation_action`, as of the tests
+//! at 10fdb793: fees multiply and the platform has a part) and health/cache.rs@864425bd (`HealthType::LiquidationEnd`: initial weights
+//! without scaling, at the price alone).
 
 use cofferdam_core::{
-    Amount, AssetId, AssetView, Case, Instrument, Level, MathError, Memory, PoolId, Ppb, Rounding, wide,
+    Amount, AssetId, AssetView, Case, Instrument, Level, MathError, Memory, PoolId, Ppb, Quanta, RAY,
+    Rounding, wide,
 };
 use cofferdam_liquidation_strategy::{
     Bid, LiquidationError, LiquidationStrategy, Owing, Plan, Refusal, RepayOffer, Seizure, steps_worsen,
@@ -13,6 +15,7 @@ use cofferdam_stack::{ConfigError, Context, LiquidationSpec, Ratio, module};
 use serde::{Deserialize, Serialize};
 
 const ONE: i128 = 1_000_000_000;
+const SQUARE: i128 = 1_000_000_000_000_000_000; // ONE x ONE
 
 /// What a token counts for where a liquidation ends, and what a liquidator earns in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +28,10 @@ pub struct TokenTerms {
     pub asset_weight: Ppb,
     /// The venue's `init_liab_weight`, 1 to 1000.
     pub liability_weight: Ppb,
-    /// The venue's `liquidation_fee`, 0 to 1. A liquidator earns that of the asset and that of the debt.
+    /// The venue's `liquidation_fee`, 0 to 1. A liquidator earns that of the asset on that of the debt.
     pub fee: Ppb,
+    /// The venue's `platform_liquidation_fee`, 0 to 1: by how much the account pays more than the liquidator gets.
+    pub platform_fee: Ppb,
 }
 
 /// Takes a keeper's bid to repay one token for another, at most what lifts the account to the end of its liquidation.
@@ -40,8 +45,10 @@ pub struct Liquidate {
 pub struct Deal {
     /// Debt.
     pub repaid: Amount,
-    /// Assets.
+    /// Assets that the account gives.
     pub seized: Amount,
+    /// Of those, what the platform keeps.
+    pub fee: Amount,
 }
 
 fn view<'c>(case: &Case<'c>, id: AssetId) -> Result<&'c AssetView, LiquidationError> {
@@ -54,25 +61,27 @@ impl Liquidate {
     ///
     /// # Errors
     ///
-    /// A token twice, a number outside its range, or a pair whose exchange does not raise health: its divisor, liability weight less asset
-    /// weight with both fees, has to be above zero.
+    /// A token twice, a number outside its range, or a pair whose exchange lowers health: its divisor, liability weight less asset weight
+    /// with all fees, has to be zero or more (the venue accepts it and then transfers nothing).
     pub fn new(tokens: Vec<TokenTerms>) -> Result<Self, LiquidationError> {
         let check = |ok: bool, field, value: i128, accepted| {
             if ok { Ok(()) } else { Err(LiquidationError::Parameter { field, value, accepted }) }
         };
         for (i, t) in tokens.iter().enumerate() {
-            let [support, demand, fee] = [t.asset_weight, t.liability_weight, t.fee].map(|p| i128::from(p.0));
+            let terms = [t.asset_weight, t.liability_weight, t.fee, t.platform_fee];
+            let [support, demand, fee, platform] = terms.map(|p| i128::from(p.0));
             check((0..=ONE).contains(&support), "asset_weight", support, "0 to 1")?;
             let most = ONE.saturating_mul(1_000);
             check((ONE..=most).contains(&demand), "liability_weight", demand, "1 to 1000")?;
             check((0..=ONE).contains(&fee), "fee", fee, "0 to 1")?;
+            check((0..=ONE).contains(&platform), "platform_fee", platform, "0 to 1")?;
             let again = tokens.iter().take(i).any(|o| o.asset == t.asset);
             check(!again, "asset", t.asset.0.into(), "each asset once")?;
         }
         for (i, a) in tokens.iter().enumerate() {
             for (_, b) in tokens.iter().enumerate().filter(|(j, _)| *j != i) {
-                let accepted = "fees with which an exchange of each pair raises health";
-                check(Self::divisor(a, b) > 0, "fee", a.fee.0.into(), accepted)?;
+                let accepted = "fees with which an exchange of no pair lowers health";
+                check(Self::divisor(a, b) >= 0, "fee", a.fee.0.into(), accepted)?;
             }
         }
         Ok(Self { tokens })
@@ -82,15 +91,22 @@ impl Liquidate {
         self.tokens.iter().find(|t| t.asset == asset)
     }
 
-    /// 1 + both fees, in 1e-9; each is at most one.
-    fn factor(held: &TokenTerms, owed: &TokenTerms) -> i128 {
-        ONE.saturating_add(held.fee.0.into()).saturating_add(owed.fee.0.into())
+    /// What the liquidator gets per value repaid: (1 + fee) of either token, in 1e-18, at most 4.
+    fn to_keeper(held: &TokenTerms, owed: &TokenTerms) -> i128 {
+        let one = |t: &TokenTerms| ONE.saturating_add(t.fee.0.into());
+        one(held).saturating_mul(one(owed))
     }
 
-    /// By how much health rises with each unit of value repaid, in 1e-18: liability weight - asset weight x (1 + both fees).
+    /// What the account gives per value repaid: (1 + fee + platform fee) of either token, in 1e-18, at most 9.
+    fn factor(held: &TokenTerms, owed: &TokenTerms) -> i128 {
+        let one = |t: &TokenTerms| ONE.saturating_add(t.fee.0.into()).saturating_add(t.platform_fee.0.into());
+        one(held).saturating_mul(one(owed))
+    }
+
+    /// By how much health rises with each unit of value repaid, in 1e-27: liability weight - asset weight x factor.
     fn divisor(held: &TokenTerms, owed: &TokenTerms) -> i128 {
-        let gained = i128::from(owed.liability_weight.0).saturating_mul(ONE); // 40 + 30 bits
-        gained.saturating_sub(i128::from(held.asset_weight.0).saturating_mul(Self::factor(held, owed)))
+        let gained = i128::from(owed.liability_weight.0).saturating_mul(SQUARE); // 40 + 60 bits
+        gained.saturating_sub(i128::from(held.asset_weight.0).saturating_mul(Self::factor(held, owed))) // 30 + 64 bits
     }
 
     /// Health at the end of a liquidation, in quanta: initial weights at the middle price; assets down, debts up.
@@ -120,7 +136,7 @@ impl Liquidate {
     }
 
     /// What an offer to repay moves: cut to what is owed, to what the asset pays for and to what lifts health to zero. Debt is rounded
-    /// up, assets down. `None` where nothing is needed or there.
+    /// up, assets down, the liquidator's part of those up. `None` where nothing is needed or there.
     ///
     /// # Errors
     ///
@@ -141,23 +157,52 @@ impl Liquidate {
         if debt == asset || health >= 0 || owed.is_zero() || held.is_zero() {
             return Ok(None);
         }
-        let factor = Self::factor(held_terms, owed_terms);
-        let atoms = |quanta: i128| {
-            owed_in.scale.amount(cofferdam_core::Quanta::new(quanta), owed_in.price.mid, Rounding::Up)
-        };
-        let divisor = Self::divisor(held_terms, owed_terms);
-        let lacking = health.checked_neg().ok_or(MathError::Overflow)?;
-        let needed = atoms(wide::mul_div(lacking, ONE.saturating_mul(ONE), divisor, Rounding::Up)?)?;
-        let worth = held_in.scale.value(held, held_in.price.mid, Rounding::Down)?.get();
-        let possible = atoms(wide::mul_div(worth, ONE, factor, Rounding::Up)?)?;
-        let repaid = offered.min(owed).min(needed).min(possible);
-        if repaid == possible {
-            return Ok(Some(Deal { repaid, seized: held }));
+        let (factor, divisor) = (Self::factor(held_terms, owed_terms), Self::divisor(held_terms, owed_terms));
+        let atoms = |quanta: i128| owed_in.scale.amount(Quanta::new(quanta), owed_in.price.mid, Rounding::Up);
+        if divisor <= 0 {
+            return Ok(None);
         }
-        let value = owed_in.scale.value(repaid, owed_in.price.mid, Rounding::Down)?.get();
-        let paid = cofferdam_core::Quanta::new(wide::mul_div(value, factor, ONE, Rounding::Down)?);
-        let seized = held_in.scale.amount(paid, held_in.price.mid, Rounding::Down)?.min(held);
-        Ok(Some(Deal { repaid, seized }))
+        let lacking = health.checked_neg().ok_or(MathError::Overflow)?;
+        let needed = atoms(wide::mul_div(lacking, SQUARE.saturating_mul(ONE), divisor, Rounding::Up)?)?;
+        let worth = held_in.scale.value(held, held_in.price.mid, Rounding::Down)?.get();
+        let possible = atoms(wide::mul_div(worth, SQUARE, factor, Rounding::Up)?)?;
+        let repaid = offered.min(owed).min(needed).min(possible);
+        let seized = if repaid == possible {
+            held // no dust is left, which would count as something of value
+        } else {
+            let value = owed_in.scale.value(repaid, owed_in.price.mid, Rounding::Down)?.get();
+            let paid = Quanta::new(wide::mul_div(value, factor, SQUARE, Rounding::Down)?);
+            held_in.scale.amount(paid, held_in.price.mid, Rounding::Down)?.min(held)
+        };
+        let kept = Self::to_keeper(held_terms, owed_terms);
+        let gets = Amount::new(wide::mul_div(seized.get(), kept, factor, Rounding::Up)?);
+        Ok(Some(Deal { repaid, seized, fee: seized.try_sub(gets)? }))
+    }
+
+    /// What may be repaid for at most so much of an asset: down at each step, so that it does not fetch more.
+    fn most(
+        &self,
+        case: &Case<'_>,
+        allowed: Amount,
+        debt: AssetId,
+        asset: AssetId,
+    ) -> Result<Amount, LiquidationError> {
+        let (owed_in, held_in) = (view(case, debt)?, view(case, asset)?);
+        let (Some(owed), Some(held)) = (self.terms(debt), self.terms(asset)) else { return Ok(Amount::ZERO) };
+        let worth = held_in.scale.value(allowed, held_in.price.mid, Rounding::Down)?.get();
+        let value = Quanta::new(wide::mul_div(worth, SQUARE, Self::factor(held, owed), Rounding::Down)?);
+        Ok(owed_in.scale.amount(value, owed_in.price.mid, Rounding::Down)?)
+    }
+
+    /// What has to be repaid for an atom of an asset and to clear a unit of debt: up at each step, so that it does.
+    fn least(&self, case: &Case<'_>, debt: AssetId, asset: AssetId) -> Result<Amount, LiquidationError> {
+        let (owed_in, held_in) = (view(case, debt)?, view(case, asset)?);
+        let (Some(owed), Some(held)) = (self.terms(debt), self.terms(asset)) else { return Ok(Amount::ZERO) };
+        let worth = held_in.scale.value(Amount::new(1), held_in.price.mid, Rounding::Up)?.get();
+        let value = Quanta::new(wide::mul_div(worth, SQUARE, Self::factor(held, owed), Rounding::Up)?);
+        let atoms = owed_in.scale.amount(value, owed_in.price.mid, Rounding::Up)?.get();
+        let unit = wide::mul_div_unsigned(owed_in.debt_index.get(), 1, RAY, true)?;
+        Ok(Amount::new(atoms.max(i128::try_from(unit).map_err(|_| MathError::Overflow)?)))
     }
 }
 
@@ -179,22 +224,23 @@ impl LiquidationStrategy for Liquidate {
         let Some(owing) = pool.and_then(|to| Owing::loan(case, to, debt)) else {
             return Ok(Err(Refusal::Nothing));
         };
-        let Some(Deal { repaid, seized }) = self.deal(case, amount, debt, collateral)? else {
+        let Some(Deal { repaid, seized, fee }) = self.deal(case, amount, debt, collateral)? else {
             return Ok(Err(Refusal::Nothing));
         };
         let allowed = i128::try_from(case.allowed.allowed(case.at.time)).unwrap_or(i128::MAX);
         if seized.get() > allowed {
-            let max = wide::mul_div(allowed, repaid.get(), seized.get(), Rounding::Down)?;
-            return Ok(Err(Refusal::TooMuch { max }));
+            let most = self.most(case, Amount::new(allowed), debt, collateral)?;
+            return Ok(Err(Refusal::TooMuch { max: most.min(repaid.try_sub(Amount::new(1))?).get() }));
         }
         if seized.is_zero() || owing.cleared(view(case, debt)?, repaid)? == 0 {
-            return Ok(Err(Refusal::TooLittle { min: amount.get().saturating_add(1) }));
+            let min = self.least(case, debt, collateral)?.get();
+            let no = if repaid < amount { Refusal::Nothing } else { Refusal::TooLittle { min } };
+            return Ok(Err(no));
         }
-        let offered = seized.get();
+        let offered = seized.try_sub(fee)?.get();
         if bid.at_least.is_some_and(|least| offered < least) {
             return Ok(Err(Refusal::BelowAsk { offered }));
         }
-        let fee = Amount::ZERO;
         let seizure = Seizure { keeper, debt, owing, repaid, collateral, seized, fee, write_off: true };
         let steps = seizure.steps(case)?;
         let worsens = steps_worsen(case, &steps)?;
@@ -212,13 +258,16 @@ struct TokenSpec {
     asset_weight: Ratio,
     liability_weight: Ratio,
     fee: Ratio,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    platform_fee: Option<Ratio>,
 }
 
 module! {
     "mango/liquidate@1" Liquidation breaks [];
     /// A liquidator repays one token for another until the account is worth its initial weights again.
     struct LiquidateSpec {
-        /// Tables with `asset`, `pool` (that lends it), `asset_weight` and `liability_weight` (initial ones, as in margin) and `fee`.
+        /// Tables with `asset`, `pool` (that lends it), `asset_weight` and `liability_weight` (initial ones, as in margin), `fee` and
+        /// `platform_fee` (0 unless given).
         tokens: Vec<TokenSpec> ["list of tables"],
     }
 }
@@ -231,14 +280,21 @@ impl LiquidationSpec for LiquidateSpec {
             let place = ctx.at(&format!("tokens[{i}]"));
             let asset = place.asset("asset", &t.asset)?;
             let pool = t.pool.as_ref().map(|name| place.pool("pool", name)).transpose()?;
-            if let Some(lender) = pool
-                && place.lent_asset("pool", lender)? != asset
-            {
-                let value = t.pool.as_deref().unwrap_or_default();
-                return Err(place.refuse("pool", value, "a pool that lends the asset"));
+            let lends = pool.map(|lender| place.lent_asset("pool", lender)).transpose()?;
+            if lends.is_some_and(|lent| lent != asset) {
+                let name = t.pool.as_deref().unwrap_or_default();
+                return Err(place.refuse("pool", name, "a pool that lends the asset"));
             }
             let (asset_weight, liability_weight) = (t.asset_weight.0, t.liability_weight.0);
-            tokens.push(TokenTerms { asset, pool, asset_weight, liability_weight, fee: t.fee.0 });
+            let platform_fee = t.platform_fee.map_or(Ppb(0), |p| p.0);
+            tokens.push(TokenTerms {
+                asset,
+                pool,
+                asset_weight,
+                liability_weight,
+                fee: t.fee.0,
+                platform_fee,
+            });
             place.check(t, Liquidate::new(tokens.clone()))?; // row by row, so that a refusal names the row
         }
         Ok(Box::new(ctx.check(self, Liquidate::new(tokens))?))
