@@ -164,6 +164,13 @@ pub enum Step {
         /// How much of it, in scaled units.
         scaled: Scaled,
     },
+    /// What the keeper who starts an auction stakes on it. The auction holds it until the strategy pays it out.
+    Stake {
+        /// In which asset.
+        asset: AssetId,
+        /// How much.
+        amount: Amount,
+    },
 }
 
 /// What to do now, and when to ask again if the account is still below.

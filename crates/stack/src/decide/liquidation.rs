@@ -171,6 +171,7 @@ impl RiskStack {
                 Move::Trade { market, lots, with, limit, penalty } => {
                     self.forced_pool_trade(draft, group, (market, lots, limit), with, penalty)?;
                 }
+                Move::Stake { .. } => return Err(StepError::Contract("a stake where no keeper asked")),
                 Move::Take { .. } => return Err(StepError::Contract("lots for a keeper where none asked")),
                 Move::Auction { asset, lot, debt, scaled } => {
                     self.open_auction(draft, group, (asset, lot), (debt, scaled))?;
