@@ -239,7 +239,7 @@ pub fn effect(case: &Case<'_>, steps: &[Step]) -> Result<Vec<Posting>, Liquidati
                 postings.extend(Posting::transfer(Holder::Outside, group, cash, amount.get()));
                 continue;
             }
-            Step::Loss { .. } | Step::Bands(_) => continue,
+            Step::Loss { .. } | Step::Bands(_) | Step::Stake { .. } => continue,
             Step::Order { market: id, lots, penalty, .. } | Step::Trade { market: id, lots, penalty, .. } => {
                 (*id, *lots, market(case, *id)?.mark.mid, *penalty)
             }

@@ -174,6 +174,13 @@ pub enum Step {
         /// How much, in its atoms.
         amount: Amount,
     },
+    /// What the keeper who starts an auction stakes on it. The auction holds it until the strategy pays it out.
+    Stake {
+        /// In which asset.
+        asset: AssetId,
+        /// How much.
+        amount: Amount,
+    },
 }
 
 /// What to do now, and when to ask again if the account is still below.

@@ -24,6 +24,7 @@
 )]
 
 pub mod aave_v3;
+pub mod ajna;
 mod binance;
 pub mod compound_v3;
 pub mod curve;

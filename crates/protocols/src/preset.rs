@@ -55,6 +55,7 @@ macro_rules! presets {
 
 presets! {
     "aave-v3" Lending "Aave v3.7, USDC against ETH, in the market of its own tests";
+    "ajna" Lending "Ajna, an oracle-free pool of USDC against ETH (ajna-finance/ajna-core@0f59e780)";
     "binance-usdm" Perpetual "Binance USD-M futures, brackets of October 2024";
     "bybit" Perpetual "Bybit USDT perpetuals, insurance pools of September 2025";
     "ccp" Cleared "A clearing house for futures and options: scenario margin and default waterfall";

@@ -91,7 +91,8 @@ fn of_config(config: &StackConfig, kind: Kind) -> Result<BTreeSet<u16>, String> 
         Kind::Lending => &[Reason::Borrow, Reason::Seizure, Reason::Takeover, Reason::Auction],
     };
     let times = |r: &Reason| seen.reached.get(r).copied().unwrap_or(0);
-    let quiet = times(&forced[0]) < 50 || forced[1..].iter().map(times).sum::<u32>() < 20;
+    let driven = QUIET.iter().all(|(name, _)| *name != built.name);
+    let quiet = driven && (times(&forced[0]) < 50 || forced[1..].iter().map(times).sum::<u32>() < 20);
     match found {
         Some((_, why)) => Err(why),
         None if quiet => Err(format!("the sequences hardly reach anything: {:?}", seen.reached)),
@@ -99,13 +100,18 @@ fn of_config(config: &StackConfig, kind: Kind) -> Result<BTreeSet<u16>, String> 
     }
 }
 
+/// Presets that the sequences cannot drive: their laws are held by their own scenes.
+const QUIET: [(&str, &str); 1] = [("ajna", "its price comes from offers, which the sequences do not make")];
+
 /// The laws that are looked at here.
 const LAWS: [u16; 10] = [10, 11, 12, 13, 17, 18, 19, 20, 22, 23];
 
 /// Declared breaks that these sequences do not reach, and why not. The page of each names the test that does.
-const UNREACHED: [(&str, u16, &str); 24] = [
+const UNREACHED: [(&str, u16, &str); 26] = [
     ("aave-v3", 18, "accounts pledge one asset"),
     ("aave-v3", 23, "an open deficit is no account's debt"),
+    ("ajna", 12, "nobody offers, so nobody borrows"),
+    ("ajna", 19, "lots are counted, not collateral"),
     ("binance-usdm", 19, "its penalty is above maintenance: no part is enough"),
     ("binance-usdm", 23, "an open deficit is no account's debt"),
     ("bybit", 19, "its penalty takes all that is left: no part is enough"),

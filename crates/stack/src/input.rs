@@ -270,6 +270,24 @@ pub enum Body {
         /// The least of it that the trader accepts.
         at_least: Amount,
     },
+    /// A supplier lends at a price of the collateral that the pool's suppliers price: it stands for no more than that.
+    Offer {
+        /// The supplier.
+        group: GroupId,
+        /// Which pool.
+        pool: PoolId,
+        /// How much, in atoms.
+        amount: Amount,
+        /// At which price of the collateral, in ticks.
+        price: Ticks,
+    },
+    /// A keeper starts the auction of a group's collateral, and stakes what the strategy asks for it.
+    Kick {
+        /// The keeper.
+        keeper: GroupId,
+        /// Whose collateral.
+        group: GroupId,
+    },
 }
 
 /// Scenario values of one market: at least one and at most [`cofferdam_core::SCENARIOS_MAX`], each with low <= high.

@@ -50,6 +50,8 @@ pub enum PoolKind {
         asset: AssetId,
         /// What all borrowers together have to keep, if anything.
         floor: Option<PoolFloor>,
+        /// The collateral whose price the suppliers' own offers make, if any.
+        priced: Option<AssetId>,
     },
     /// Takes the other side of trades in a market.
     Trading {
@@ -188,6 +190,7 @@ pub(crate) mod slots {
     pub(crate) const AUCTIONS: Slot = Slot(7);
     pub(crate) const OFFSETS: Slot = Slot(8);
     pub(crate) const BANDS: Slot = Slot(9);
+    pub(crate) const OFFERS: Slot = Slot(10);
 }
 
 /// A composed risk stack: modules and terms, no state.
@@ -269,7 +272,7 @@ impl RiskStack {
         }
         for (i, pool) in p.pools.iter().enumerate() {
             match &pool.kind {
-                PoolKind::Lending { asset, floor } => {
+                PoolKind::Lending { asset, floor, .. } => {
                     self.known_asset(*asset, || format!("pools[{i}].asset"))?;
                     if let Some(floor) = floor {
                         self.known_asset(floor.collateral, || format!("pools[{i}].floor"))?;

@@ -186,7 +186,7 @@ pub fn lending() -> Parts {
     parts.pools.push(PoolTerms {
         id: LENDING_POOL,
         name: "usdc".into(),
-        kind: PoolKind::Lending { asset: USDC, floor: None },
+        kind: PoolKind::Lending { asset: USDC, floor: None, priced: None },
     });
     parts
         .accruals

@@ -134,6 +134,8 @@ enum StepOutput {
     /// What the account's price bands hold from then on: the number of the first, and per band what was got for what was sold and
     /// what is still there, in wads.
     Bands { first: i64, sold: Vec<String>, held: Vec<String> },
+    /// What the keeper who starts an auction stakes on it.
+    Stake { asset: String, amount: Number },
 }
 
 /// Charged on what is filled; what the shares leave goes to the house.
@@ -364,6 +366,10 @@ fn step_output(composed: &Composed, step: &Step) -> Result<StepOutput, CliError>
             scaled: scaled.get().to_string(),
         },
         Step::Cover { asset, amount } => StepOutput::Cover {
+            asset: composed.asset_terms(*asset)?.name.clone(),
+            amount: composed.units(*asset, amount.get())?,
+        },
+        Step::Stake { asset, amount } => StepOutput::Stake {
             asset: composed.asset_terms(*asset)?.name.clone(),
             amount: composed.units(*asset, amount.get())?,
         },

@@ -66,7 +66,8 @@ fn there(bench: &Bench, plan: &Plan) -> Result<(), Violation> {
                 take(Item::Asset(*asset), lot.get().saturating_neg())?;
                 take(Item::Debt(*debt), i128::try_from(scaled.get()).map_err(broken)?.saturating_neg())?;
             }
-            Step::Bands(_) => {} // what they hold is held to the balances by the stack
+            Step::Stake { .. } => {} // the keeper's own money
+            Step::Bands(_) => {}     // what they hold is held to the balances by the stack
             Step::Cover { asset, amount } => take(Item::Asset(*asset), amount.get())?,
             // on top of what the moves before it cleared, in atoms at the index of the bench
             Step::Loss { asset, amount, .. } => {

@@ -111,6 +111,42 @@ impl RiskStack {
         }
     }
 
+    /// A keeper starts an auction: planned by the strategy, which may ask that the keeper stakes money on it.
+    pub(crate) fn kick(&self, draft: &mut Draft<'_>, keeper: GroupId, group: GroupId) -> Step<()> {
+        if keeper == group {
+            return malformed("keeper", "another group than the one whose collateral is sold");
+        }
+        self.accrue(draft)?;
+        self.mark_books(draft)?;
+        let id = self.next_auction(draft)?;
+        let bid = Bid { by: Taker::Keeper(keeper), ..Bid::ENGINE };
+        let plan = match self.plan(draft, group, &bid)? {
+            Ok(plan) => plan,
+            Err(reason) => return refuse(Rejection::Strategy { reason: format!("{reason:?}") }),
+        };
+        for step in plan.steps {
+            match step {
+                Move::Auction { asset, lot, debt, scaled } => {
+                    self.open_auction(draft, group, (asset, lot), (debt, scaled))?;
+                }
+                Move::Stake { asset, amount } => {
+                    let have = draft.balance(keeper, asset);
+                    if amount.get() <= 0 || have < amount.get() {
+                        return refuse(Rejection::Insufficient { available: Amount::new(have.max(0)) });
+                    }
+                    let (from, to) = (Holder::Group(keeper), Holder::Auction(id));
+                    let p = Posting::transfer(from, to, Item::Asset(asset), amount.get());
+                    draft.post(Reason::Auction, p.into())?;
+                }
+                _ => return Err(StepError::Contract("a kick holds steps other than auction and stake")),
+            }
+        }
+        if self.next_auction(draft)? == id {
+            return Err(StepError::Contract("a kick that opened no auction"));
+        }
+        self.require_health(draft, keeper, Level::Initial)
+    }
+
     /// A keeper buys from an auction: planned by the strategy, kept as planned or refused.
     pub(crate) fn auction_bid(
         &self,
@@ -213,12 +249,15 @@ fn check_sale(
         (Item::Asset(auction.asset), Item::Asset(auction.debt), Item::Debt(auction.debt));
     let add = |a: i128, b: i128| a.checked_add(b).ok_or(StepError::Math(MathError::Overflow));
     let (mut sold, mut cleared, mut got, mut paid, mut repaid) = (0_i128, 0_i128, 0_i128, 0_i128, 0_i128);
+    let mut stake = 0_i128; // what was staked on the auction may grow, be paid out or go to the house
     for p in postings {
         let sum = match (p.holder, p.item) {
             (Holder::Auction(id), item) if id == auction.id && item == collateral => &mut sold,
             (Holder::Auction(id), item) if id == auction.id && item == debt => &mut cleared,
             (Holder::Group(g), item) if g == keeper && item == collateral => &mut got,
             (Holder::Group(g), item) if g == keeper && item == money => &mut paid,
+            (Holder::Auction(id), item) if id == auction.id && item == money => &mut stake,
+            (Holder::Group(_), item) if item == money && p.units >= 0 => continue,
             (Holder::Pool(_), item) if item == money && p.units >= 0 => &mut repaid,
             (Holder::Pool(_), item) if item == debt && p.units >= 0 => continue,
             (Holder::Group(g), item) if g == auction.of && item == collateral && p.units >= 0 => continue,
@@ -227,13 +266,16 @@ fn check_sale(
         };
         *sum = add(*sum, p.units)?;
     }
+    if add(draft.holding(Holder::Auction(auction.id), money).units, stake)? < 0 {
+        return Err(StepError::Contract("a sale paid out more than was staked on it"));
+    }
     let within = |x: i128, low: i128, high: i128| (low..=high).contains(&x);
     let units = i128::try_from(auction.scaled.get()).map_err(|_| MathError::Overflow)?;
     let no_more = |x: i128| x.checked_neg().ok_or(MathError::Overflow);
     if !within(no_more(sold)?, 0, auction.lot.get()) || !within(no_more(cleared)?, 0, units) {
         return Err(StepError::Contract("a sale took more than the auction holds"));
     }
-    if !within(got, 0, want.get()) || !within(no_more(paid)?, 0, pay.get()) {
+    if !within(got, 0, want.get()) || !within(no_more(paid)?, stake.min(0), pay.get()) {
         return Err(StepError::Contract("a keeper got more than it wanted, or paid more than it bid"));
     }
     // what is cleared is worth no more than the pool is paid: scaled x index / 1e27, rounded down

@@ -86,7 +86,7 @@ impl RiskStack {
         }
     }
 
-    fn share_price(draft: &Draft<'_>, pool: PoolId, worth: i128) -> Step<SharePrice> {
+    pub(super) fn share_price(draft: &Draft<'_>, pool: PoolId, worth: i128) -> Step<SharePrice> {
         let issued = draft.holding(Holder::Pool(pool), Item::Share(pool)).units.unsigned_abs();
         Ok(SharePrice::new(Amount::new(worth.max(0)), Shares(issued), SHARE_OFFSET_DECIMALS)?)
     }
@@ -161,6 +161,7 @@ impl RiskStack {
         ));
         draft.post(Reason::PoolShares, p)?;
         self.require_permitted(draft, pool, before)?;
+        self.withdraw_offers(draft, group, pool)?;
         self.observe(draft, &Observation::Done(action))
     }
 
@@ -192,6 +193,7 @@ impl RiskStack {
             Posting::transfer(Holder::Pool(pool), Holder::Outside, Item::Asset(asset), amount.get()).into();
         p.extend(Posting::transfer(Holder::Pool(pool), Holder::Group(group), Item::Debt(asset), scaled));
         draft.post(Reason::Borrow, p)?;
+        self.mark_books(draft)?;
         self.place(draft, group, ActionKind::Borrow)?;
         self.require_health(draft, group, Level::Initial)?;
         self.require_floors(draft, group, None)?;

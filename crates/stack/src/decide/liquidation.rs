@@ -171,6 +171,7 @@ impl RiskStack {
                 Move::Trade { market, lots, with, limit, penalty } => {
                     self.forced_pool_trade(draft, group, (market, lots, limit), with, penalty)?;
                 }
+                Move::Stake { .. } => return Err(StepError::Contract("a stake where no keeper asked")),
                 Move::Take { .. } | Move::Cover { .. } => {
                     return Err(StepError::Contract("lots, or insurance, for a keeper where none asked"));
                 }

@@ -232,6 +232,7 @@ impl RiskStack {
                     let has = self.pool_assets(draft, pool, asset)?.max(0);
                     let amount = amount.get().min(has).min(draft.deficit(asset).get());
                     if amount > 0 {
+                        self.burn_offers(draft, pool, amount)?;
                         let p = Posting::transfer(Holder::Pool(pool), DEFICIT, Item::Asset(asset), amount);
                         draft.post(Reason::WriteDown, p.into())?;
                     }

@@ -11,6 +11,7 @@ mod keepers;
 mod lending;
 mod liquidation;
 mod loss;
+mod offers;
 mod offset;
 mod pool_gain;
 mod reports;

@@ -265,7 +265,8 @@ impl RiskStack {
         taken: Option<AssetId>,
     ) -> Step<()> {
         for pool in &self.parts.pools {
-            let PoolKind::Lending { asset, floor: Some(PoolFloor { collateral, ratio }) } = pool.kind else {
+            let PoolKind::Lending { asset, floor: Some(PoolFloor { collateral, ratio }), .. } = pool.kind
+            else {
                 continue;
             };
             if taken.is_some_and(|a| a != collateral) || owes(&draft.account(group), asset) == 0 {

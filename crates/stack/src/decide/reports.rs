@@ -21,6 +21,7 @@ impl RiskStack {
         match body {
             Body::Clock => {
                 self.accrue(draft)?;
+                self.mark_books(draft)?;
                 // time alone makes a price old (INV-31)
                 self.resolve_prices(draft)?;
                 Ok(None)

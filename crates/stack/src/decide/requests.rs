@@ -25,6 +25,7 @@ pub(crate) fn malformed<T>(field: &str, accepted: &str) -> Step<T> {
 impl RiskStack {
     pub(crate) fn request(&self, draft: &mut Draft<'_>, body: &Body) -> Step<()> {
         self.request_alone(draft, body)?;
+        self.mark_books(draft)?;
         self.require_backed(draft)
     }
 
@@ -63,6 +64,8 @@ impl RiskStack {
             Body::Exchange { trader, group, give, amount, want, at_least } => {
                 self.exchange_request(draft, (trader, group), (give, amount), (want, at_least))
             }
+            Body::Offer { group, pool, amount, price } => self.offer(draft, group, pool, amount, price),
+            Body::Kick { keeper, group } => self.kick(draft, keeper, group),
             _ => Ok(()),
         }
     }

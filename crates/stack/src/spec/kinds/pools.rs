@@ -22,6 +22,8 @@ module! {
         asset: String ["name of an asset"],
         /// A table with `collateral` and `ratio`: what all borrowers together have to keep, by value.
         floor: Option<FloorSpec> ["table", "none"],
+        /// The collateral whose price the suppliers' own offers make: no other price is read for it.
+        priced: Option<String> ["name of an asset", "none"],
     }
 }
 
@@ -41,7 +43,11 @@ impl PoolSpec for LendingPoolSpec {
         {
             return Err(ctx.refuse("floor.ratio", f.ratio, "1 or more, of another asset than is lent"));
         }
-        Ok(PoolKind::Lending { asset, floor })
+        let priced = self.priced.as_ref().map(|name| ctx.asset("priced", name)).transpose()?;
+        if priced == Some(asset) {
+            return Err(ctx.refuse("priced", asset, "another asset than is lent"));
+        }
+        Ok(PoolKind::Lending { asset, floor, priced })
     }
 }
 
