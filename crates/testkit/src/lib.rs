@@ -7,6 +7,7 @@
 //! - [`conservation`]: what must be zero after every input, exactly.
 //! - [`Reference`]: a slow model of perpetual accounts in fractions that shares no code with the engine.
 //! - [`faults`]: modules that lie, over-close, over-take or fail.
+//! - [`insurance`]: the numbered checks of providers and layers, and a gallery of providers that misbehave.
 //!
 //! ```
 //! use cofferdam_core::{AssetId, GroupId, MarketId};
@@ -28,6 +29,7 @@ mod bench;
 pub mod compose;
 pub mod conservation;
 pub mod faults;
+pub mod insurance;
 pub mod modules;
 mod reference;
 mod scene;

@@ -1,10 +1,10 @@
-//! The terms alone: a table of answers, what is refused, and the public checks.
+//! The terms alone: a table of answers, what is refused, and the public suite.
 
 use acme_reinstated_excess::ReinstatedExcess;
-use cofferdam_insurance_layer::conformance::{check_layer, check_waterfall};
 use cofferdam_insurance_layer::core_values::{AssetId, EventId, LayerId, Ppb, Quanta};
 use cofferdam_insurance_layer::registry::kinds;
-use cofferdam_insurance_layer::{Entry, InsuranceLayer, Loss, LossCause, Programme, Standing, Supports};
+use cofferdam_insurance_layer::{InsuranceLayer, Loss, LossCause, Standing, Supports};
+use cofferdam_testkit::insurance;
 
 /// 100 in excess of 50, twice in its life; a quarter of what was paid is added to the deductible.
 fn terms() -> ReinstatedExcess {
@@ -52,11 +52,8 @@ fn answers() {
 }
 
 #[test]
-fn the_public_checks() {
-    check_layer(&terms()).unwrap();
-    let entries =
-        vec![Entry::fund(LayerId(1)), Entry::custom(LayerId(2), Box::new(terms())), Entry::fund(LayerId(3))];
-    check_waterfall(&Programme::new(entries).unwrap(), &[1, 2, 3].map(LayerId)).unwrap();
+fn the_public_suite() {
+    insurance::layer(terms).passes();
 }
 
 #[test]
