@@ -369,11 +369,13 @@ impl Store for Draft<'_> {
         self.works.get(&key).copied().unwrap_or_else(|| self.state.queue.get(&key).copied())
     }
     fn set_work(&mut self, key: WorkKey, work: Option<Work>) {
-        let before = self.works.insert(key, work);
-        match (work, before.flatten()) {
-            (Some(work), _) => drop(self.added.insert(work, key)),
-            (None, Some(done)) => drop(self.added.remove(&done)),
-            (None, None) => {}
+        if let Some(Some(before)) = self.works.insert(key, work)
+            && self.added.get(&before) == Some(&key)
+        {
+            self.added.remove(&before);
+        }
+        if let Some(work) = work {
+            self.added.insert(work, key);
         }
     }
     fn answered(&mut self, _: InputId, _: &Answer) {}

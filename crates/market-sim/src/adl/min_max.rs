@@ -20,7 +20,7 @@ pub struct Closable {
 ///
 /// Source: T. Chitra et al., Autodeleveraging as Online Learning, arXiv:2602.15182, the program that fairness is measured against. In one market
 /// `LeastShare` of `cofferdam-liquidation-strategy` answers it exactly, for any number of holders; this is for several, and for research: a
-/// solver's time grows fast beyond some hundred contracts' holders.
+/// solver's time grows fast with holders, and the tests here have six at most.
 ///
 /// ```
 /// use cofferdam_market_sim::adl::{Closable, MinMax};

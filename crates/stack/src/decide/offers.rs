@@ -129,7 +129,7 @@ impl RiskStack {
     /// offers are less than the debt. Without debt it is the highest offer.
     pub(crate) fn mark_books(&self, draft: &mut Draft<'_>) -> Step<()> {
         for terms in &self.parts.pools {
-            let Some((asset, collateral)) = self.priced_by(terms.id) else { continue };
+            let PoolKind::Lending { asset, priced: Some(collateral), .. } = terms.kind else { continue };
             let Some(before) = draft.asset(collateral).map(|a| a.price) else { continue };
             let book = offers(draft, terms.id)?;
             if book.0.is_empty() && !before.is_usable() {
