@@ -1,13 +1,9 @@
-//! The contracts of this room as code: the same checks for the built-in layers, waterfalls and providers and for those of
-//! strangers. Each returns the first law that was broken, with the case that broke it. The check of a provider is an
-//! `async fn` that needs no particular executor.
+//! The contracts of layers and waterfalls as code: the same checks for the built-in ones and for those of strangers. Each returns the
+//! first law that was broken, with the case that broke it. The suite for providers is `cofferdam_testkit::insurance`.
 
-use crate::{
-    API_VERSION, Commitment, InsuranceLayer, InsuranceProvider, Loss, LossCause, LossWaterfall, Payment,
-    QuoteRequest, Standing, Waterfall,
-};
+use crate::{InsuranceLayer, Loss, LossCause, LossWaterfall, Standing, Waterfall};
 use alloc::{format, string::String, vec::Vec};
-use cofferdam_core::{AssetId, DrawId, EventId, LayerId, MarketId, Millis, Ppb, Quanta};
+use cofferdam_core::{AssetId, EventId, LayerId, MarketId, Quanta};
 
 /// A law that an implementation broke.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -149,150 +145,6 @@ fn ask(waterfall: &dyn LossWaterfall, loss: &Loss, standings: &[Standing]) -> Re
     waterfall
         .allocate(loss, standings)
         .map_err(|e| violation("a legal loss has an answer", format!("{loss:?}: {e}")))
-}
-
-/// What a provider is tried with. It needs to be fresh: nothing committed, no draw settled.
-pub struct ProviderTrial<'a> {
-    /// What it holds, in quanta; at least ten.
-    pub holds: Quanta,
-    /// How much has left its purse, if that can be seen from outside: the proof that it paid once.
-    pub paid_out: Option<&'a (dyn Fn() -> Quanta + Sync)>,
-}
-
-impl core::fmt::Debug for ProviderTrial<'_> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("ProviderTrial").field("holds", &self.holds).finish_non_exhaustive()
-    }
-}
-
-const LAYER: LayerId = LayerId(1);
-const EXPIRES: Millis = Millis(1 << 50);
-
-/// Checks the contract of [`InsuranceProvider`]: its manifest and quotes are well formed, a commitment says what was asked
-/// and no more than the provider holds, a draw is settled once and in one way, and payments never exceed commitments.
-pub async fn check_provider(
-    provider: &dyn InsuranceProvider,
-    trial: &ProviderTrial<'_>,
-) -> Result<(), Violation> {
-    describes_itself(provider, trial).await?;
-    let over = trial.holds.get().saturating_add(1);
-    let promise = provider.commit(LAYER, Quanta::new(over), EXPIRES).await;
-    expect(promise.is_err(), "never promises more than it holds", || format!("{promise:?}"))?;
-    let half = Quanta::new(trial.holds.get().midpoint(0));
-    let committed = commit(provider, half).await?;
-    settles_once(provider, trial, committed).await?;
-    pays_no_more_than_committed(provider, trial, committed).await
-}
-
-async fn describes_itself(
-    provider: &dyn InsuranceProvider,
-    trial: &ProviderTrial<'_>,
-) -> Result<(), Violation> {
-    let manifest = provider.manifest().await.map_err(|e| violation("has a manifest", format!("{e}")))?;
-    let named = manifest.id.split_once('/').is_some_and(|(org, name)| !org.is_empty() && !name.is_empty());
-    expect(named && manifest.api_version == API_VERSION, "is org/name and speaks this version", || {
-        format!("{manifest:?}")
-    })?;
-    let limit = Quanta::new(trial.holds.get().midpoint(0));
-    let request = QuoteRequest {
-        exposure: trial.holds,
-        term: Millis(86_400_000),
-        attachment: Quanta::ZERO,
-        limit,
-        share: Ppb::ONE,
-    };
-    // no terms are an answer too
-    let sound = provider.quote(&request).await.map_or(true, |terms| !terms.premium.is_negative());
-    expect(sound, "a premium is not below zero", || format!("{request:?}"))
-}
-
-async fn commit(provider: &dyn InsuranceProvider, capacity: Quanta) -> Result<Commitment, Violation> {
-    let got = provider
-        .commit(LAYER, capacity, EXPIRES)
-        .await
-        .map_err(|e| violation("commits half of what it holds", format!("{e}")))?;
-    let sound = got.layer == LAYER
-        && got.expires == EXPIRES
-        && got.capacity <= capacity
-        && got.capacity > Quanta::ZERO;
-    expect(sound, "a commitment says what was asked and no more", || format!("{got:?} for {capacity}"))?;
-    Ok(got)
-}
-
-async fn settles_once(
-    provider: &dyn InsuranceProvider,
-    trial: &ProviderTrial<'_>,
-    committed: Commitment,
-) -> Result<(), Violation> {
-    let (draw, amount) = (DrawId(1), Quanta::new(committed.capacity.get().midpoint(0)));
-    let first = settle(provider, draw, amount).await?;
-    let purse = trial.paid_out.map(|f| f());
-    let second = settle(provider, draw, amount).await?;
-    let settled = !matches!(first, Payment::Pending { .. });
-    expect(!settled || first == second, "asked twice it gives the same answer (INV-40)", || {
-        format!("{first:?}, then {second:?}")
-    })?;
-    expect(!settled || trial.paid_out.map(|f| f()) == purse, "asked twice it pays once", || {
-        format!("{purse:?}, then {:?}", trial.paid_out.map(|f| f()))
-    })?;
-    // the same id for another amount is a mistake: refused, or answered as before, never paid
-    let other =
-        provider.settle(draw, Quanta::new(amount.get().midpoint(0).saturating_add(amount.get()))).await;
-    let harmless = other.as_ref().map_or(true, |p| *p == second);
-    expect(!settled || harmless, "a draw id is settled for one amount", || {
-        format!("{first:?}, then {other:?}")
-    })?;
-    expect(!settled || trial.paid_out.map(|f| f()) == purse, "a draw id is settled for one amount", || {
-        format!("{purse:?}, then {:?}", trial.paid_out.map(|f| f()))
-    })
-}
-
-async fn pays_no_more_than_committed(
-    provider: &dyn InsuranceProvider,
-    trial: &ProviderTrial<'_>,
-    committed: Commitment,
-) -> Result<(), Violation> {
-    // draw 1 was made for half of the commitment; these ask for it three times over
-    let amount = Quanta::new(committed.capacity.get().midpoint(0));
-    let mut paid = paid_of(&settle(provider, DrawId(1), amount).await?, amount);
-    for id in 2..7 {
-        let payment = settle(provider, DrawId(id), amount).await?;
-        paid = paid.saturating_add(paid_of(&payment, amount));
-    }
-    expect(paid <= committed.capacity.get(), "never pays more than it committed", || {
-        format!("{paid} of {}", committed.capacity)
-    })?;
-    let left = trial.paid_out.map(|f| f());
-    expect(
-        left.is_none_or(|l| l.get() <= committed.capacity.get()),
-        "never pays more than it committed",
-        || format!("{left:?} of {}", committed.capacity),
-    )
-}
-
-fn paid_of(payment: &Payment, amount: Quanta) -> i128 {
-    match payment {
-        Payment::Paid => amount.get(),
-        Payment::Partly { paid } => paid.get(),
-        Payment::Pending { .. } | Payment::Denied { .. } => 0,
-    }
-}
-
-async fn settle(
-    provider: &dyn InsuranceProvider,
-    draw: DrawId,
-    amount: Quanta,
-) -> Result<Payment, Violation> {
-    let payment = provider
-        .settle(draw, amount)
-        .await
-        .map_err(|e| violation("a draw has an answer", format!("draw {draw} of {amount}: {e}")))?;
-    let whole = match payment {
-        Payment::Partly { paid } => paid > Quanta::ZERO && paid < amount,
-        _ => true,
-    };
-    expect(whole, "a part is more than nothing and less than all", || format!("{payment:?} of {amount}"))?;
-    Ok(payment)
 }
 
 fn violation(law: &'static str, case: String) -> Violation {

@@ -6,7 +6,9 @@
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 use async_trait::async_trait;
-use cofferdam_core::{AssetId, DrawId, EventId, GroupId, LayerId, MarketId, MathError, Millis, Ppb, Quanta};
+use cofferdam_core::{
+    AssetId, DrawId, EventId, GroupId, LayerId, MarketId, MathError, Millis, Ppb, Quanta, Rounding,
+};
 use core::fmt::Debug;
 
 /// Why a loss arose.
@@ -198,6 +200,17 @@ impl Supports {
         Self { partial_payment: false, reinstatement: false, renewal: false, cancel: false };
 }
 
+/// What a provider's money or its ability to pay moves with: wrong-way risk, which a programme is checked for ([`crate::overlaps`]).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Correlation {
+    /// This asset: it holds it, or falls with it.
+    Asset(AssetId),
+    /// Its own token, which falls when it has to pay.
+    OwnToken,
+    /// Capital of this name, `org/name`: whoever else names it counts the same money.
+    Capital(String),
+}
+
 /// What a provider says it is and can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
@@ -211,11 +224,23 @@ pub struct Manifest {
     pub trigger: Trigger,
     /// What it can do.
     pub supports: Supports,
+    /// What it moves with.
+    pub correlated: Vec<Correlation>,
 }
+
+/// The name of an offer, which the provider gives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct QuoteId(pub u64);
+
+/// The name of a commitment, which whoever asks for it gives: asked for again it is the same commitment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CommitmentId(pub u64);
 
 /// Terms asked of a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuoteRequest {
+    /// When it is asked, by the clock of the stack. A provider needs no clock of its own.
+    pub at: Millis,
     /// What is to be covered: the largest sum at risk.
     pub exposure: Quanta,
     /// For how long.
@@ -228,13 +253,50 @@ pub struct QuoteRequest {
     pub share: Ppb,
 }
 
+impl QuoteRequest {
+    /// The line that is asked for: the share of the limit, rounded up.
+    pub fn line(&self) -> Result<Quanta, MathError> {
+        self.share.of(self.limit, Rounding::Up)
+    }
+}
+
 /// Terms offered by a provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuoteTerms {
-    /// Premium for the term.
+    /// The offer, for [`CommitRequest::quote`].
+    pub id: QuoteId,
+    /// Premium for the term, if all of the line is taken.
     pub premium: Quanta,
-    /// The offer stands until then.
+    /// The offer stands through this instant.
     pub valid_until: Millis,
+    /// In the provider's words; empty where there are none.
+    pub conditions: String,
+}
+
+/// Takes an offer up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommitRequest {
+    /// Asked again under this name, nothing more is committed.
+    pub id: CommitmentId,
+    /// Which offer.
+    pub quote: QuoteId,
+    /// Which layer of the stack the capacity is for.
+    pub layer: LayerId,
+    /// How much, at most the line that was quoted.
+    pub capacity: Quanta,
+    /// When it is asked, by the clock of the stack.
+    pub at: Millis,
+    /// Last instant at which it may be drawn on: at most the quoted term from `at`.
+    pub expires: Millis,
+}
+
+/// What was committed, and what it costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cover {
+    /// The capacity.
+    pub commitment: Commitment,
+    /// The premium: what was quoted for all of the line, else the part of it that the capacity is of the line, rounded up.
+    pub premium: Quanta,
 }
 
 /// How a draw was settled.
@@ -257,6 +319,13 @@ pub enum Payment {
         /// In the provider's words.
         reason: String,
     },
+    /// The provider contests it: somebody else decides. Nothing is paid before, and asked again it may have been decided.
+    Disputed {
+        /// In the provider's words.
+        reason: String,
+        /// Ask again then.
+        until: Millis,
+    },
 }
 
 /// What a provider can fail with. `retryable` failures may be asked again under the same id.
@@ -273,21 +342,22 @@ pub struct ProviderError {
 ///
 /// # Contract
 ///
-/// - `settle` is idempotent by draw id: asked twice it pays once and gives the same answer.
-/// - `commit` never promises more than the provider holds, and a commitment stands until it expires.
+/// - An offer keeps its price until it lapses, and a commitment costs what was offered.
+/// - `commit` never promises more than the provider holds and is idempotent by [`CommitmentId`]; a commitment stands until it
+///   expires.
+/// - `capacity` at a later time is what the commitments on a layer that have not expired by then can still pay, as things stand:
+///   it counts nothing that is on its way out, and never grows by waiting.
+/// - `settle` is idempotent by draw id: asked twice it pays once and gives the same answer. Amounts are quanta of the numeraire.
 #[async_trait]
 pub trait InsuranceProvider: Debug + Send + Sync {
     /// What it is.
     async fn manifest(&self) -> Result<Manifest, ProviderError>;
     /// Terms for cover.
     async fn quote(&self, request: &QuoteRequest) -> Result<QuoteTerms, ProviderError>;
-    /// Commits capacity until it expires.
-    async fn commit(
-        &self,
-        layer: LayerId,
-        capacity: Quanta,
-        expires: Millis,
-    ) -> Result<Commitment, ProviderError>;
+    /// Commits capacity until it expires, on the terms of an offer.
+    async fn commit(&self, request: &CommitRequest) -> Result<Cover, ProviderError>;
+    /// What a layer can draw at `at`, now or later, if nothing is drawn until then.
+    async fn capacity(&self, layer: LayerId, at: Millis) -> Result<Quanta, ProviderError>;
     /// Settles a draw.
-    async fn settle(&self, draw: DrawId, amount: Quanta) -> Result<Payment, ProviderError>;
+    async fn settle(&self, id: DrawId, draw: &Draw) -> Result<Payment, ProviderError>;
 }

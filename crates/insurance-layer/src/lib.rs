@@ -22,6 +22,7 @@ mod book;
 pub mod conformance;
 mod contract;
 mod contribution;
+mod correlation;
 #[cfg(feature = "std")]
 mod escrowed;
 mod layers;
@@ -35,11 +36,12 @@ pub use book::{CommitmentBook, Drawn};
 /// The vocabulary that the contract is written in, for a crate that depends on this one alone.
 pub use cofferdam_core as core_values;
 pub use contract::{
-    Commitment, Draw, Escrow, InsuranceError, InsuranceLayer, InsuranceProvider, Loss, LossCause,
-    LossWaterfall, Manifest, Payment, ProviderError, QuoteRequest, QuoteTerms, Standing, Supports, Trigger,
-    Waterfall,
+    CommitRequest, Commitment, CommitmentId, Correlation, Cover, Draw, Escrow, InsuranceError,
+    InsuranceLayer, InsuranceProvider, Loss, LossCause, LossWaterfall, Manifest, Payment, ProviderError,
+    QuoteId, QuoteRequest, QuoteTerms, Standing, Supports, Trigger, Waterfall,
 };
 pub use contribution::contribution;
+pub use correlation::{Overlap, WrongWay, overlaps, wrong_way};
 #[cfg(feature = "std")]
 pub use escrowed::EscrowedFund;
 pub use layers::{AggregateStopLoss, Band, ExcessOfLoss, Fund, MarketFund, QuotaBasis, QuotaShare};

@@ -47,6 +47,7 @@ use alloc::{
     boxed::Box,
     format,
     string::{String, ToString},
+    vec::Vec,
 };
 use cofferdam_core::{AssetId, Decimal, LayerId, MarketId, Ppb, Quanta};
 use core::fmt::{Debug, Display};
@@ -133,6 +134,7 @@ impl LayerKind {
             asset,
             trigger: self.trigger,
             supports: self.supports,
+            correlated: Vec::new(),
         }
     }
 }

@@ -1,15 +1,13 @@
 //! The provider contract and the commitment book: paying twice is impossible.
 
 use cofferdam_core::{AssetId, DrawId, EventId, LayerId, Millis, Ppb, Quanta};
-use cofferdam_insurance_layer::conformance::{ProviderTrial, Violation, check_provider};
 use cofferdam_insurance_layer::{
-    Commitment, CommitmentBook, Draw, Escrow, EscrowedFund, InsuranceError, InsuranceProvider, Manifest,
-    Payment, ProviderError, QuoteRequest, QuoteTerms,
+    CommitRequest, Commitment, CommitmentBook, CommitmentId, Cover, Draw, Escrow, EscrowedFund,
+    InsuranceError, InsuranceProvider, Payment, ProviderError, QuoteId, QuoteRequest,
 };
 use proptest::prelude::*;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 /// Nothing here waits for anything, so one poll is enough.
@@ -28,126 +26,55 @@ fn fund(held: i128) -> EscrowedFund {
     EscrowedFund::new("acme/reserve", AssetId(0), q(held), Ppb(50_000_000)).unwrap()
 }
 
-#[test]
-fn the_built_in_provider_conforms() {
-    for held in [10, 1_001, 1 << 100] {
-        let provider = fund(held);
-        let paid_out = || q(held - provider.held().unwrap().get());
-        let trial = ProviderTrial { holds: q(held), paid_out: Some(&paid_out) };
-        assert_eq!(now(check_provider(&provider, &trial)), Ok(()));
+const YEAR: Millis = Millis(31_536_000_000);
+
+fn asks(limit: i128, at: u64) -> QuoteRequest {
+    QuoteRequest {
+        at: Millis(at),
+        exposure: q(100),
+        term: YEAR,
+        attachment: q(0),
+        limit: q(limit),
+        share: Ppb(500_000_000),
     }
 }
 
-/// The built-in provider with one fault.
-#[derive(Debug)]
-enum Fault {
-    PromisesAnything,
-    CommitsMoreThanAsked,
-    PaysTwice,
-    ChangesItsMind,
-    PaysAnyAmount,
-    PaysPastItsCommitments,
-    PaysMoreThanAll,
-    Nameless,
-    PaysForTheCustom,
+/// An offer for a line of `line`, taken up for `capacity`.
+fn commit(
+    f: &EscrowedFund,
+    id: u64,
+    (line, capacity): (i128, i128),
+    expires: u64,
+) -> Result<Cover, ProviderError> {
+    let request = QuoteRequest { share: Ppb::ONE, ..asks(line, 0) };
+    let quote = now(f.quote(&request))?.id;
+    now(f.commit(&CommitRequest {
+        id: CommitmentId(id),
+        quote,
+        layer: LayerId(1),
+        capacity: q(capacity),
+        at: Millis(0),
+        expires: Millis(expires),
+    }))
 }
 
-#[derive(Debug)]
-struct Broken {
-    inner: EscrowedFund,
-    fault: Fault,
-    asked: AtomicI64,
-    paid: AtomicI64,
-}
-
-#[async_trait::async_trait]
-impl InsuranceProvider for Broken {
-    async fn manifest(&self) -> Result<Manifest, ProviderError> {
-        let mut manifest = self.inner.manifest().await?;
-        if matches!(self.fault, Fault::Nameless) {
-            manifest.id = "acme".into();
-        }
-        Ok(manifest)
-    }
-
-    async fn quote(&self, request: &QuoteRequest) -> Result<QuoteTerms, ProviderError> {
-        let mut terms = self.inner.quote(request).await?;
-        if matches!(self.fault, Fault::PaysForTheCustom) {
-            terms.premium = q(-1);
-        }
-        Ok(terms)
-    }
-
-    async fn commit(
-        &self,
-        layer: LayerId,
-        capacity: Quanta,
-        expires: Millis,
-    ) -> Result<Commitment, ProviderError> {
-        match self.fault {
-            Fault::PromisesAnything => Ok(Commitment { layer, capacity, expires, escrow: Escrow::Promised }),
-            Fault::CommitsMoreThanAsked => {
-                let got = self.inner.commit(layer, capacity, expires).await?;
-                Ok(Commitment { capacity: q(got.capacity.get() + 1), ..got })
-            }
-            _ => self.inner.commit(layer, capacity, expires).await,
-        }
-    }
-
-    async fn settle(&self, draw: DrawId, amount: Quanta) -> Result<Payment, ProviderError> {
-        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
-        match self.fault {
-            Fault::PaysTwice => {
-                self.paid.fetch_add(i64::try_from(amount.get()).unwrap(), Ordering::Relaxed);
-                Ok(Payment::Paid)
-            }
-            Fault::ChangesItsMind if asked == 1 => {
-                Ok(Payment::Denied { reason: "on second thoughts".into() })
-            }
-            Fault::PaysAnyAmount => match self.inner.settle(draw, amount).await {
-                Err(_) => Ok(Payment::Partly { paid: q(1) }),
-                other => other,
-            },
-            Fault::PaysPastItsCommitments => Ok(Payment::Paid),
-            Fault::PaysMoreThanAll => Ok(Payment::Partly { paid: q(amount.get() + 1) }),
-            _ => self.inner.settle(draw, amount).await,
-        }
-    }
-}
-
-#[test]
-fn each_check_of_a_provider_can_fail() {
-    let check = |fault: Fault, law: &str| {
-        let provider =
-            Broken { inner: fund(1_000), fault, asked: AtomicI64::new(0), paid: AtomicI64::new(0) };
-        let paid_out = || match provider.fault {
-            Fault::PaysTwice => q(provider.paid.load(Ordering::Relaxed).into()),
-            _ => q(1_000 - provider.inner.held().unwrap().get()),
-        };
-        let trial = ProviderTrial { holds: q(1_000), paid_out: Some(&paid_out) };
-        let found: Violation = now(check_provider(&provider, &trial)).unwrap_err();
-        assert!(found.law.contains(law), "{:?}: {found}", provider.fault);
-    };
-    check(Fault::PromisesAnything, "promises more than it holds");
-    check(Fault::CommitsMoreThanAsked, "what was asked and no more");
-    check(Fault::PaysTwice, "pays once");
-    check(Fault::ChangesItsMind, "same answer");
-    check(Fault::PaysAnyAmount, "for one amount");
-    check(Fault::PaysPastItsCommitments, "more than it committed");
-    check(Fault::PaysMoreThanAll, "less than all");
-    check(Fault::Nameless, "org/name");
-    check(Fault::PaysForTheCustom, "premium");
+fn settle(f: &EscrowedFund, id: u32, layer: u32, amount: i128) -> Result<Payment, ProviderError> {
+    now(f.settle(DrawId(id), &Draw { layer: LayerId(layer), amount: q(amount) }))
 }
 
 #[test]
 fn a_fund_over_its_life() {
     let f = fund(100);
-    let commit =
-        |capacity, expires| now(f.commit(LayerId(1), q(capacity), Millis(expires))).map(|c| c.capacity.get());
-    let settle = |id, amount| now(f.settle(DrawId(id), q(amount)));
-    assert_eq!(commit(60, 10), Ok(60));
-    assert!(commit(41, 20).is_err() && commit(0, 20).is_err(), "only what is free");
-    assert_eq!(commit(40, 20), Ok(40));
+    let commit = |id, capacity, expires| {
+        commit(&f, id, (capacity, capacity), expires).map(|c| c.commitment.capacity.get())
+    };
+    let settle = |id, amount| settle(&f, id, 1, amount);
+    assert_eq!(commit(1, 60, 10), Ok(60));
+    assert!(commit(2, 41, 20).is_err() && commit(3, 0, 20).is_err(), "only what is free");
+    assert_eq!(commit(4, 40, 20), Ok(40));
+    let ahead = |at| now(f.capacity(LayerId(1), Millis(at))).map(Quanta::get);
+    assert_eq!([0, 10, 11, 20, 21].map(ahead), [100, 100, 40, 40, 0].map(Ok));
+    assert_eq!(now(f.capacity(LayerId(2), Millis(0))), Ok(q(0)), "of another layer");
     assert_eq!(settle(1, 70), Ok(Payment::Paid));
     assert_eq!(settle(1, 70), Ok(Payment::Paid));
     assert_eq!((f.held(), f.free()), (Ok(q(30)), Ok(q(0))));
@@ -159,15 +86,51 @@ fn a_fund_over_its_life() {
     assert_eq!(f.free(), Ok(q(5)), "the last instant still counts");
     f.release_expired(Millis(21)).unwrap();
     assert_eq!(f.free(), Ok(q(35)));
-    let request = |limit| QuoteRequest {
-        exposure: q(100),
-        term: Millis(31_536_000_000),
-        attachment: q(0),
-        limit: q(limit),
-        share: Ppb(500_000_000),
+    assert_eq!(now(f.quote(&asks(70, 0))).map(|t| t.premium), Ok(q(2)), "5 % of 35, up");
+    assert!(now(f.quote(&asks(72, 0))).is_err() && now(f.quote(&asks(0, 0))).is_err());
+}
+
+#[test]
+fn an_offer_binds() {
+    let f = fund(1_000);
+    let offer = now(f.quote(&asks(1_000, 5))).unwrap();
+    assert_eq!((offer.premium, offer.valid_until), (q(25), Millis(3_600_005)));
+    assert_eq!(now(f.quote(&asks(1_000, 5))), Ok(offer.clone()), "the same question is the same offer");
+    let take = CommitRequest {
+        id: CommitmentId(1),
+        quote: offer.id,
+        layer: LayerId(1),
+        capacity: q(100),
+        at: Millis(6),
+        expires: Millis(YEAR.0 + 6),
     };
-    assert_eq!(now(f.quote(&request(70))).map(|t| t.premium), Ok(q(2)), "5 % of 35, up");
-    assert!(now(f.quote(&request(72))).is_err() && now(f.quote(&request(0))).is_err());
+    let refused = |take: CommitRequest, why: &str| {
+        let error = now(f.commit(&take)).unwrap_err();
+        assert!(error.message.contains(why) && !error.retryable, "{error}");
+    };
+    refused(CommitRequest { quote: QuoteId(77), ..take }, "offer 77");
+    refused(CommitRequest { capacity: q(501), ..take }, "at most 500");
+    refused(CommitRequest { expires: Millis(YEAR.0 + 7), ..take }, "expires at");
+    refused(CommitRequest { expires: Millis(5), ..take }, "expires at");
+    let cover = now(f.commit(&take)).unwrap();
+    assert_eq!((cover.premium, cover.commitment.capacity), (q(5), q(100)), "25 x 100 / 500");
+    assert_eq!(now(f.commit(&take)), Ok(cover), "asked again");
+    assert_eq!(now(f.commit(&CommitRequest { at: Millis(9), ..take })), Ok(cover), "asked again later");
+    assert_eq!(f.free(), Ok(q(900)), "reserved once");
+    refused(CommitRequest { capacity: q(99), ..take }, "other terms");
+    refused(CommitRequest { id: CommitmentId(2), ..take }, "was not taken up");
+    let second = now(f.quote(&asks(1_000, 10))).unwrap();
+    let late = CommitRequest { id: CommitmentId(3), quote: second.id, at: Millis(3_600_011), ..take };
+    refused(late, "one that stands");
+}
+
+/// Asking is free, so what it takes to remember is bounded.
+#[test]
+fn offers_are_bounded() {
+    let f = fund(1_000_000);
+    let full = (1..).find_map(|limit| now(f.quote(&asks(limit, 0))).err().map(|e| (limit, e.retryable)));
+    assert_eq!(full, Some((1_025, true)));
+    assert!(now(f.quote(&asks(5_000, 3_600_001))).is_ok(), "the others have lapsed");
 }
 
 fn commitment(capacity: i128, expires: u64) -> Commitment {
@@ -234,9 +197,9 @@ proptest! {
         let mut paid = std::collections::BTreeMap::new();
         for (kind, id, amount, time) in calls {
             match kind {
-                0 => { let _ = now(provider.commit(LayerId(id), q(amount), Millis(time))); }
+                0 => { let _ = commit(&provider, u64::from(id), (amount, amount), time); }
                 1 => provider.release_expired(Millis(time)).unwrap(),
-                _ => if now(provider.settle(DrawId(id), q(amount))) == Ok(Payment::Paid) { paid.insert(id, amount); },
+                _ => if settle(&provider, id, 1, amount) == Ok(Payment::Paid) { paid.insert(id, amount); },
             }
             let left = provider.held().unwrap().get();
             prop_assert_eq!(left + paid.values().sum::<i128>(), held);

@@ -3,16 +3,25 @@
 use super::{Capabilities, Check, Finding, Report};
 use cofferdam_core::{DrawId, LayerId, Millis, Ppb, Quanta};
 use cofferdam_insurance_layer::{
-    API_VERSION, InsuranceProvider, Payment, ProviderError, QuoteRequest, Supports, Trigger,
+    API_VERSION, CommitRequest, CommitmentId, Cover, Draw, InsuranceProvider, Payment, ProviderError,
+    QuoteId, QuoteRequest, QuoteTerms, Supports, Trigger,
 };
-use std::{future::poll_fn, task::Poll};
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    task::Poll,
+};
 
 const LAYER: LayerId = LayerId(1);
 const OTHER: LayerId = LayerId(2);
+const STRANGER: LayerId = LayerId(9);
+const NOW: Millis = Millis(0);
 const EXPIRES: Millis = Millis(1_000_000);
 const DAY: Millis = Millis(86_400_000);
+/// How often a call may be polled before it is held to have no end.
+const POLLS: u32 = 100_000;
 
-/// Runs every check of a provider (INS-01 to INS-19). `fresh` makes one that has promised and paid nothing.
+/// Runs every check of a provider (INS-01 to INS-19 and INS-22 to INS-26). `fresh` makes one that has promised and paid nothing.
 pub async fn conformance<P: InsuranceProvider>(
     fresh: impl Fn() -> P,
     capabilities: &Capabilities<'_, P>,
@@ -68,6 +77,11 @@ impl<P: InsuranceProvider> Suite<'_, P> {
             Check::Answers => self.answers().await,
             Check::Limits => self.limits().await,
             Check::OneAmount => self.one_amount().await,
+            Check::QuoteBinds => self.quote_binds().await,
+            Check::CommitsOnce => self.commits_once().await,
+            Check::OfferStands => self.offer_stands().await,
+            Check::TellsAhead => self.tells_ahead().await,
+            Check::Bounded => self.bounded().await,
             Check::LayerContract | Check::Order => Verdict::Holds, // of layers: see `layer`
         }
     }
@@ -79,12 +93,8 @@ impl<P: InsuranceProvider> Suite<'_, P> {
     /// A provider that has committed half of what it holds. One that promises nothing has nothing to be held to.
     async fn committed(&self) -> P {
         let provider = (self.fresh)();
-        let _promise = provider.commit(LAYER, self.half(), EXPIRES).await;
+        let _promise = promise(&provider, 1, LAYER, self.half()).await;
         provider
-    }
-
-    fn request(&self, limit: Quanta) -> QuoteRequest {
-        QuoteRequest { exposure: limit, term: DAY, attachment: Quanta::ZERO, limit, share: Ppb::ONE }
     }
 
     async fn supports(&self) -> Supports {
@@ -98,9 +108,9 @@ impl<P: InsuranceProvider> Suite<'_, P> {
     async fn pays_once(&self) -> Verdict {
         let Some(paid_out) = self.capabilities.paid_out else { return Verdict::Skipped };
         let (provider, amount) = (self.committed().await, part(self.half(), 2));
-        let first = provider.settle(DrawId(1), amount).await;
+        let first = settle(&provider, 1, amount).await;
         let purse = paid_out(&provider);
-        let second = provider.settle(DrawId(1), amount).await;
+        let second = settle(&provider, 1, amount).await;
         // what was pending may be paid now
         holds(is_pending(&first) || paid_out(&provider) == purse, || {
             format!("{amount} paid: {first:?}, {purse} out; then {second:?}, {} out", paid_out(&provider))
@@ -109,8 +119,8 @@ impl<P: InsuranceProvider> Suite<'_, P> {
 
     async fn same_answer(&self) -> Verdict {
         let (provider, amount) = (self.committed().await, part(self.half(), 2));
-        let first = provider.settle(DrawId(1), amount).await;
-        let second = provider.settle(DrawId(1), amount).await;
+        let first = settle(&provider, 1, amount).await;
+        let second = settle(&provider, 1, amount).await;
         holds(is_pending(&first) || first.is_err() || first == second, || {
             format!("{first:?}, then {second:?}")
         })
@@ -119,27 +129,27 @@ impl<P: InsuranceProvider> Suite<'_, P> {
     async fn expiry(&self) -> Verdict {
         let Some(clock) = self.capabilities.clock else { return Verdict::Skipped };
         let amount = part(self.half(), 2);
-        let early = self.committed().await.settle(DrawId(1), amount).await;
+        let early = settle(&self.committed().await, 1, amount).await;
         let provider = self.committed().await;
         clock(&provider, EXPIRES);
-        let last = provider.settle(DrawId(1), amount).await;
+        let last = settle(&provider, 1, amount).await;
         if !is_denied(&early) && is_denied(&last) {
             return Verdict::Broken(format!("{early:?} at first, {last:?} at the last instant"));
         }
         let provider = self.committed().await;
         clock(&provider, Millis(EXPIRES.0.saturating_add(1)));
-        let late = provider.settle(DrawId(1), amount).await;
+        let late = settle(&provider, 1, amount).await;
         holds(paid(&late, amount) <= 0, || format!("{late:?} after its commitment expired"))
     }
 
     async fn within_commitment(&self) -> Verdict {
         let provider = (self.fresh)();
-        let promised = provider.commit(LAYER, self.half(), EXPIRES).await;
-        let promised = promised.map_or(Quanta::ZERO, |c| c.capacity);
+        let promised = promise(&provider, 1, LAYER, self.half()).await;
+        let promised = promised.map_or(Quanta::ZERO, |c| c.commitment.capacity);
         let beyond = Quanta::new(promised.get().saturating_add(1));
         let mut sum = 0_i128;
         for (id, amount) in (1..).zip([beyond, Quanta::new(Quanta::LIMIT), promised, promised]) {
-            sum = sum.saturating_add(paid(&provider.settle(DrawId(id), amount).await, amount));
+            sum = sum.saturating_add(paid(&settle(&provider, id, amount).await, amount));
         }
         holds(sum <= promised.get(), || format!("{sum} paid, {promised} committed"))
     }
@@ -147,8 +157,8 @@ impl<P: InsuranceProvider> Suite<'_, P> {
     async fn within_holdings(&self) -> Verdict {
         let all = self.capabilities.holds;
         for capacity in [Quanta::new(all.get().saturating_add(1)), Quanta::new(Quanta::LIMIT)] {
-            let promise = (self.fresh)().commit(LAYER, capacity, EXPIRES).await;
-            if promise.as_ref().is_ok_and(|c| c.capacity > all) {
+            let promise = promise(&(self.fresh)(), 1, LAYER, capacity).await;
+            if promise.as_ref().is_ok_and(|c| c.commitment.capacity > all) {
                 return Verdict::Broken(format!("{promise:?} of {all} held"));
             }
         }
@@ -159,19 +169,19 @@ impl<P: InsuranceProvider> Suite<'_, P> {
     async fn promised_in_all(&self, layers: &[LayerId], quotes: u32) -> Verdict {
         let (provider, all) = ((self.fresh)(), self.capabilities.holds);
         for _ in 0..quotes {
-            let _offer = provider.quote(&self.request(self.half())).await;
+            let _offer = provider.quote(&request(self.half())).await;
         }
         let mut sum = 0_i128;
-        for (layer, capacity) in layers.iter().zip([all, Quanta::new(1)]) {
-            if let Ok(promise) = provider.commit(*layer, capacity, EXPIRES).await {
-                sum = sum.saturating_add(promise.capacity.get());
+        for ((id, layer), capacity) in (1..).zip(layers).zip([all, Quanta::new(1)]) {
+            if let Ok(promise) = promise(&provider, id, *layer, capacity).await {
+                sum = sum.saturating_add(promise.commitment.capacity.get());
             }
         }
         holds(sum <= all.get(), || format!("{sum} promised to {layers:?} after {quotes} quotes, {all} held"))
     }
 
     async fn price_stands(&self) -> Verdict {
-        let (provider, request) = ((self.fresh)(), self.request(self.half()));
+        let (provider, request) = ((self.fresh)(), request(self.half()));
         let Ok(first) = provider.quote(&request).await else { return Verdict::Holds };
         let again = provider.quote(&request).await;
         // the time stands still here: nothing has lapsed
@@ -183,8 +193,8 @@ impl<P: InsuranceProvider> Suite<'_, P> {
     async fn retry_pays_once(&self) -> Verdict {
         let Some(paid_out) = self.capabilities.paid_out else { return Verdict::Skipped };
         let (provider, amount) = (self.committed().await, part(self.half(), 4));
-        let once = async |id| {
-            let _answer = provider.settle(id, amount).await;
+        let once = async |id: DrawId| {
+            let _answer = settle(&provider, id.0, amount).await;
         };
         once(DrawId(1)).await;
         let first = paid_out(&provider);
@@ -194,7 +204,8 @@ impl<P: InsuranceProvider> Suite<'_, P> {
             return Verdict::Holds; // for INS-01
         }
         {
-            let mut lost = provider.settle(DrawId(2), amount);
+            let draw = Draw { layer: LAYER, amount };
+            let mut lost = provider.settle(DrawId(2), &draw);
             poll_fn(|cx| {
                 let _lost = lost.as_mut().poll(cx);
                 Poll::Ready(())
@@ -212,17 +223,17 @@ impl<P: InsuranceProvider> Suite<'_, P> {
             return Verdict::Holds;
         }
         let amount = part(self.half(), 4);
-        let first = self.committed().await.settle(DrawId(1), amount).await;
+        let first = settle(&self.committed().await, 1, amount).await;
         holds(!matches!(first, Ok(Payment::Denied { .. })), || format!("{first:?} for {amount}"))
     }
 
     async fn no_run(&self) -> Verdict {
         let (provider, amount) = (self.committed().await, part(self.half(), 4));
-        if self.decides_freely().await || is_denied(&provider.settle(DrawId(1), amount).await) {
+        if self.decides_freely().await || is_denied(&settle(&provider, 1, amount).await) {
             return Verdict::Holds; // for INS-10 and INS-17
         }
         for id in 2..=4 {
-            let later = provider.settle(DrawId(id), amount).await;
+            let later = settle(&provider, id, amount).await;
             if matches!(later, Ok(Payment::Denied { .. })) {
                 return Verdict::Broken(format!(
                     "draw {id} of four equal parts of its commitment: {later:?}"
@@ -234,28 +245,29 @@ impl<P: InsuranceProvider> Suite<'_, P> {
 
     async fn whole(&self) -> Verdict {
         let amount = part(self.half(), 4);
-        let answer = self.committed().await.settle(DrawId(1), amount).await;
+        let answer = settle(&self.committed().await, 1, amount).await;
         let parts = matches!(answer, Ok(Payment::Partly { .. }));
         holds(!parts || self.supports().await.partial_payment, || format!("{answer:?} of {amount}"))
     }
 
     async fn in_time(&self) -> Verdict {
         let (provider, amount) = (self.committed().await, part(self.half(), 4));
-        let first = provider.settle(DrawId(1), amount).await;
+        let first = settle(&provider, 1, amount).await;
+        // a dispute is for somebody else to end
         let Ok(Payment::Pending { until }) = first else { return Verdict::Holds };
         let Some(clock) = self.capabilities.clock else { return Verdict::Skipped };
         clock(&provider, until);
-        let then = provider.settle(DrawId(1), amount).await;
-        holds(!is_pending(&then), || format!("{first:?}, and then {then:?}"))
+        let then = settle(&provider, 1, amount).await;
+        holds(!matches!(then, Ok(Payment::Pending { .. })), || format!("{first:?}, and then {then:?}"))
     }
 
     async fn garbage_in(&self) -> Verdict {
         for amount in [0, -1, -Quanta::LIMIT].map(Quanta::new) {
-            let promise = (self.fresh)().commit(LAYER, amount, EXPIRES).await;
+            let promise = promise(&(self.fresh)(), 1, LAYER, amount).await;
             if promise.is_ok() {
                 return Verdict::Broken(format!("{promise:?} for {amount}"));
             }
-            let payment = self.committed().await.settle(DrawId(1), amount).await;
+            let payment = settle(&self.committed().await, 1, amount).await;
             if !is_denied(&payment) {
                 return Verdict::Broken(format!("{payment:?} for {amount}"));
             }
@@ -264,12 +276,12 @@ impl<P: InsuranceProvider> Suite<'_, P> {
     }
 
     async fn no_negative(&self) -> Verdict {
-        let terms = (self.fresh)().quote(&self.request(self.half())).await;
+        let terms = (self.fresh)().quote(&request(self.half())).await;
         if terms.as_ref().is_ok_and(|t| t.premium.is_negative()) {
             return Verdict::Broken(format!("{terms:?}"));
         }
         let amount = part(self.half(), 4);
-        let payment = self.committed().await.settle(DrawId(1), amount).await;
+        let payment = settle(&self.committed().await, 1, amount).await;
         holds(paid(&payment, amount) >= 0, || format!("{payment:?} of {amount}"))
     }
 
@@ -285,7 +297,7 @@ impl<P: InsuranceProvider> Suite<'_, P> {
     async fn answers(&self) -> Verdict {
         let (provider, amount) = (self.committed().await, part(self.half(), 4));
         for id in 1..=4 {
-            let answer = provider.settle(DrawId(id), amount).await;
+            let answer = settle(&provider, id, amount).await;
             if let Err(e) = &answer
                 && !e.retryable
             {
@@ -300,7 +312,7 @@ impl<P: InsuranceProvider> Suite<'_, P> {
     async fn limits(&self) -> Verdict {
         let mut dearest: Option<(Quanta, Quanta)> = None;
         for limit in [Quanta::new(1), self.half(), Quanta::new(Quanta::LIMIT)] {
-            let Ok(terms) = (self.fresh)().quote(&self.request(limit)).await else { continue };
+            let Ok(terms) = (self.fresh)().quote(&request(limit)).await else { continue };
             if let Some((smaller, premium)) = dearest
                 && terms.premium < premium
             {
@@ -316,17 +328,143 @@ impl<P: InsuranceProvider> Suite<'_, P> {
 
     async fn one_amount(&self) -> Verdict {
         let (provider, amount) = (self.committed().await, part(self.half(), 4));
-        let first = provider.settle(DrawId(1), amount).await;
+        let first = settle(&provider, 1, amount).await;
         if is_pending(&first) || first.is_err() {
             return Verdict::Holds;
         }
         let purse = self.capabilities.paid_out.map(|f| f(&provider));
-        let other = provider.settle(DrawId(1), part(self.half(), 2)).await;
+        let other = settle(&provider, 1, part(self.half(), 2)).await;
         let moved = self.capabilities.paid_out.map(|f| f(&provider)) != purse;
         // refused, or answered as before
         let harmless = other.is_err() || is_denied(&other) || other == first;
         holds(harmless && !moved, || format!("{first:?}; under the same id for twice as much {other:?}"))
     }
+
+    async fn quote_binds(&self) -> Verdict {
+        let (provider, line) = ((self.fresh)(), self.half());
+        let Ok(terms) = provider.quote(&request(line)).await else { return Verdict::Holds };
+        let asked = take(1, &terms, LAYER, line);
+        let Ok(cover) = provider.commit(&asked).await else { return Verdict::Holds };
+        let got = cover.commitment;
+        let as_asked = (got.layer, got.expires) == (asked.layer, asked.expires);
+        // less than was asked may cost less
+        let price = cover.premium == terms.premium || got.capacity < line && cover.premium <= terms.premium;
+        let sound = as_asked && price && got.capacity <= line && got.capacity > Quanta::ZERO;
+        holds(sound, || format!("{terms:?}, taken up as {asked:?}: {cover:?}"))
+    }
+
+    async fn commits_once(&self) -> Verdict {
+        let (provider, line) = ((self.fresh)(), self.half());
+        let Ok(terms) = provider.quote(&request(line)).await else { return Verdict::Holds };
+        let asked = take(1, &terms, LAYER, line);
+        let first = provider.commit(&asked).await;
+        let before = provider.capacity(LAYER, NOW).await;
+        let second = provider.commit(&asked).await;
+        let after = provider.capacity(LAYER, NOW).await;
+        holds(first.is_err() || (first == second && before == after), || {
+            format!("{first:?} and {before:?} to draw on, asked again {second:?} and {after:?}")
+        })
+    }
+
+    async fn offer_stands(&self) -> Verdict {
+        let (provider, line) = ((self.fresh)(), self.half());
+        let never = CommitRequest { quote: QuoteId(u64::MAX), ..take(1, &nothing(), LAYER, line) };
+        let got = provider.commit(&never).await;
+        if got.is_ok() {
+            return Verdict::Broken(format!("{got:?} on an offer that was never made"));
+        }
+        let Ok(terms) = provider.quote(&request(line)).await else { return Verdict::Holds };
+        let Some(at) = terms.valid_until.0.checked_add(1).map(Millis) else { return Verdict::Holds };
+        let late = CommitRequest { at, expires: at, ..take(2, &terms, LAYER, line) };
+        let got = provider.commit(&late).await;
+        holds(got.is_err(), || format!("{got:?} on {terms:?} at {}", at.0))
+    }
+
+    async fn tells_ahead(&self) -> Verdict {
+        let provider = (self.fresh)();
+        let promised = promise(&provider, 1, LAYER, self.half()).await;
+        let promised = promised.map_or(Quanta::ZERO, |c| c.commitment.capacity);
+        let beyond = Millis(EXPIRES.0.saturating_add(1));
+        let mut told = Vec::new();
+        for at in [NOW, EXPIRES, beyond] {
+            match provider.capacity(LAYER, at).await {
+                Ok(capacity) => told.push(capacity),
+                Err(e) => return Verdict::Broken(format!("its capacity at {}: {e}", at.0)),
+            }
+        }
+        let most = [promised, promised, Quanta::ZERO];
+        if told.iter().zip(most).any(|(told, most)| *told > most || told.is_negative()) {
+            return Verdict::Broken(format!("{told:?} now, at the last instant and after it, of {promised}"));
+        }
+        let Some(clock) = self.capabilities.clock else { return Verdict::Skipped };
+        let Some(last) = told.get(1).copied().filter(|c| *c > Quanta::ZERO) else { return Verdict::Holds };
+        clock(&provider, EXPIRES);
+        let then = settle(&provider, 1, last).await;
+        // one that decides freely, or puts a payment off, promises nothing about this draw
+        let drawn = is_pending(&then) || paid(&then, last) > 0 || self.decides_freely().await;
+        // for INS-03, INS-10 and INS-17
+        let other = is_denied(&settle(&provider, 2, part(last, 4)).await);
+        holds(drawn || other, || format!("{last} told for the last instant, and then {then:?}"))
+    }
+
+    async fn bounded(&self) -> Verdict {
+        let provider = self.committed().await;
+        let draw = Draw { layer: STRANGER, amount: part(self.half(), 4) };
+        let capacity = ends(provider.capacity(STRANGER, NOW)).await;
+        let payment = ends(provider.settle(DrawId(1), &draw)).await;
+        holds(capacity && payment, || {
+            format!(
+                "about a layer that it never committed to: its capacity ends {capacity}, a draw {payment}"
+            )
+        })
+    }
+}
+
+fn request(limit: Quanta) -> QuoteRequest {
+    QuoteRequest { at: NOW, exposure: limit, term: DAY, attachment: Quanta::ZERO, limit, share: Ppb::ONE }
+}
+
+fn take(id: u64, terms: &QuoteTerms, layer: LayerId, capacity: Quanta) -> CommitRequest {
+    CommitRequest { id: CommitmentId(id), quote: terms.id, layer, capacity, at: NOW, expires: EXPIRES }
+}
+
+fn nothing() -> QuoteTerms {
+    QuoteTerms {
+        id: QuoteId::default(),
+        premium: Quanta::ZERO,
+        valid_until: Millis::MAX,
+        conditions: String::new(),
+    }
+}
+
+/// An offer for a line, taken up whole.
+async fn promise(
+    provider: &dyn InsuranceProvider,
+    id: u64,
+    layer: LayerId,
+    capacity: Quanta,
+) -> Result<Cover, ProviderError> {
+    let terms = provider.quote(&request(capacity)).await?;
+    provider.commit(&take(id, &terms, layer, capacity)).await
+}
+
+async fn settle(provider: &dyn InsuranceProvider, id: u32, amount: Quanta) -> Settled {
+    provider.settle(DrawId(id), &Draw { layer: LAYER, amount }).await
+}
+
+/// Whether a call is answered before it was polled too often.
+async fn ends<T>(call: impl Future<Output = T>) -> bool {
+    let mut call = pin!(call);
+    let mut polls = 0_u32;
+    poll_fn(|cx| {
+        polls = polls.saturating_add(1);
+        match call.as_mut().poll(cx) {
+            Poll::Ready(_) => Poll::Ready(true),
+            Poll::Pending if polls > POLLS => Poll::Ready(false),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
 }
 
 fn part(of: Quanta, parts: i128) -> Quanta {
@@ -337,12 +475,12 @@ fn paid(answer: &Settled, amount: Quanta) -> i128 {
     match answer {
         Ok(Payment::Paid) => amount.get(),
         Ok(Payment::Partly { paid }) => paid.get(),
-        Ok(Payment::Pending { .. } | Payment::Denied { .. }) | Err(_) => 0,
+        Ok(Payment::Pending { .. } | Payment::Denied { .. } | Payment::Disputed { .. }) | Err(_) => 0,
     }
 }
 
 fn is_pending(answer: &Settled) -> bool {
-    matches!(answer, Ok(Payment::Pending { .. }))
+    matches!(answer, Ok(Payment::Pending { .. } | Payment::Disputed { .. }))
 }
 
 fn is_denied(answer: &Settled) -> bool {

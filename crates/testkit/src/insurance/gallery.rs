@@ -4,8 +4,8 @@ use super::{Capabilities, Check};
 use async_trait::async_trait;
 use cofferdam_core::{AssetId, DrawId, LayerId, Millis, Ppb, Quanta};
 use cofferdam_insurance_layer::{
-    Commitment, Escrow, EscrowedFund, InsuranceProvider, Manifest, Payment, ProviderError, QuoteRequest,
-    QuoteTerms,
+    CommitRequest, Commitment, CommitmentId, Cover, Draw, Escrow, EscrowedFund, InsuranceProvider, Manifest,
+    Payment, ProviderError, QuoteId, QuoteRequest, QuoteTerms,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -59,9 +59,21 @@ rogues! {
     DefaultsMidway Answers "Pays the first draw of a cascade and is gone";
     WrapsAtTheLimit Limits "Its premium wraps around for the largest line";
     PaysAnyAmount OneAmount "Pays again under the same id when the amount differs";
+    Reprices QuoteBinds "Asks for more when its offer is taken up";
+    SaysAnotherTime QuoteBinds "Commits for longer than was asked";
+    ReservesTwice CommitsOnce "Commits again when it is asked again under the same name";
+    TakesAnyOffer OfferStands "Commits on offers that it never made";
+    HonoursLapsed OfferStands "Commits on offers that have lapsed";
+    TellsTooMuch TellsAhead "Tells of twice the capacity that it committed";
+    CountsExpired TellsAhead "Tells of capacity beyond the time when it expires";
+    CoolsDown TellsAhead "Tells of cover that is in cool-down, and has left a part of it when it is drawn";
+    NeverAnswers Bounded "Keeps whoever asks about a layer that it does not know";
 }
 
 const HOLDS: Quanta = Quanta::new(1_000);
+
+/// An offer of what is not there.
+const BEYOND: QuoteId = QuoteId(1 << 33);
 
 /// A fund of 1,000 quanta with one fault.
 #[derive(Debug)]
@@ -75,6 +87,9 @@ pub struct RogueFund {
 struct State {
     now: Millis,
     quotes: i128,
+    // the last premium that was asked for
+    asks: Quanta,
+    made: BTreeSet<CommitmentId>,
     // paid beside the fund's own books
     extra: i128,
     asked: BTreeMap<DrawId, Quanta>,
@@ -125,9 +140,27 @@ impl RogueFund {
         Payment::Paid
     }
 
+    /// An offer for what is asked, as if it had been asked for.
+    async fn requote(&self, request: &CommitRequest) -> Result<QuoteId, ProviderError> {
+        let term = Millis(request.expires.0.saturating_sub(request.at.0));
+        let (exposure, attachment) = (request.capacity, Quanta::ZERO);
+        let (at, limit, share) = (request.at, request.capacity, Ppb::ONE);
+        let asked = QuoteRequest { at, exposure, term, attachment, limit, share };
+        Ok(self.fund.quote(&asked).await?.id)
+    }
+
     fn some_is_open(&self) -> bool {
         self.fund.held() != self.fund.free()
     }
+}
+
+/// Is never ready, and asks to be asked again.
+async fn never() {
+    poll_fn(|cx| {
+        cx.waker().wake_by_ref();
+        Poll::<()>::Pending
+    })
+    .await;
 }
 
 /// Is not ready when it is first asked.
@@ -162,50 +195,105 @@ impl InsuranceProvider for RogueFund {
 
     async fn quote(&self, request: &QuoteRequest) -> Result<QuoteTerms, ProviderError> {
         let largest = request.limit == Quanta::new(Quanta::LIMIT);
+        let offer = |id| QuoteTerms {
+            id,
+            premium: Quanta::ZERO,
+            valid_until: Millis::MAX,
+            conditions: String::new(),
+        };
         if self.rogue == Rogue::WrapsAtTheLimit && largest {
-            return Ok(QuoteTerms { premium: Quanta::ZERO, valid_until: Millis::MAX });
+            return Ok(offer(QuoteId(1 << 32)));
         }
-        let mut terms = self.fund.quote(request).await?;
+        let quoted = self.fund.quote(request).await;
         let mut state = self.lock();
+        let quotes = state.quotes;
+        state.quotes = quotes.saturating_add(1);
+        let promises = match self.rogue {
+            Rogue::PromisesAnything => request.limit > HOLDS && !largest,
+            Rogue::CountsCapitalTwice => request.limit == Quanta::new(1),
+            Rogue::GrowsByAsking => quotes > 10,
+            _ => false,
+        };
+        if promises && quoted.is_err() {
+            return Ok(offer(BEYOND));
+        }
+        let mut terms = quoted?;
         match self.rogue {
             Rogue::ChangesTheQuote => {
-                terms.premium = Quanta::new(terms.premium.get().saturating_add(state.quotes));
+                terms.premium = Quanta::new(terms.premium.get().saturating_add(quotes));
+                state.asks = terms.premium;
             }
             Rogue::NegativePremium => terms.premium = Quanta::new(-1),
             _ => {}
         }
-        state.quotes = state.quotes.saturating_add(1);
         Ok(terms)
     }
 
-    async fn commit(
-        &self,
-        layer: LayerId,
-        capacity: Quanta,
-        expires: Millis,
-    ) -> Result<Commitment, ProviderError> {
-        let promises = match self.rogue {
-            Rogue::PromisesAnything => capacity > HOLDS,
-            Rogue::CountsCapitalTwice => layer == LayerId(2),
-            Rogue::GrowsByAsking => capacity.get() > 0 && capacity.get() <= self.lock().quotes,
-            _ => false,
-        };
-        if promises {
-            return Ok(Commitment { layer, capacity, expires, escrow: Escrow::Promised });
+    async fn commit(&self, request: &CommitRequest) -> Result<Cover, ProviderError> {
+        let CommitRequest { layer, capacity, expires, .. } = *request;
+        if request.quote == BEYOND {
+            // capital that one layer has already does not stop it, only that it is another one
+            if self.rogue == Rogue::CountsCapitalTwice && layer == LayerId(1) {
+                return self.fund.commit(request).await;
+            }
+            let commitment = Commitment { layer, capacity, expires, escrow: Escrow::Promised };
+            return Ok(Cover { commitment, premium: Quanta::ZERO });
         }
-        self.fund.commit(layer, capacity, expires).await
+        let mut request = *request;
+        match self.rogue {
+            Rogue::TakesAnyOffer if request.quote == QuoteId(u64::MAX) => {
+                request.quote = self.requote(&request).await?;
+            }
+            Rogue::HonoursLapsed if request.at > Millis(0) => request.at = Millis(0),
+            Rogue::ReservesTwice => {
+                let again = !self.lock().made.insert(request.id);
+                if again {
+                    request.quote = self.requote(&request).await?;
+                    request.id = CommitmentId(request.id.0.saturating_add(1 << 32));
+                }
+            }
+            _ => {}
+        }
+        let mut cover = self.fund.commit(&request).await?;
+        match self.rogue {
+            Rogue::ChangesTheQuote => cover.premium = self.lock().asks,
+            Rogue::NegativePremium => cover.premium = Quanta::new(-1),
+            Rogue::Reprices => cover.premium = Quanta::new(cover.premium.get().saturating_add(1)),
+            Rogue::SaysAnotherTime => cover.commitment.expires = Millis(expires.0.saturating_add(1)),
+            _ => {}
+        }
+        Ok(cover)
     }
 
-    async fn settle(&self, draw: DrawId, amount: Quanta) -> Result<Payment, ProviderError> {
-        let before = self.lock().asked.get(&draw).copied();
+    async fn capacity(&self, layer: LayerId, at: Millis) -> Result<Quanta, ProviderError> {
+        if self.rogue == Rogue::NeverAnswers && layer == LayerId(9) {
+            never().await;
+        }
+        let at = if self.rogue == Rogue::CountsExpired { Millis(at.0.saturating_sub(1)) } else { at };
+        let capacity = self.fund.capacity(layer, at).await?;
+        if self.rogue == Rogue::TellsTooMuch {
+            return Ok(Quanta::new(capacity.get().saturating_mul(2)));
+        }
+        Ok(capacity)
+    }
+
+    async fn settle(&self, id: DrawId, draw: &Draw) -> Result<Payment, ProviderError> {
+        let amount = draw.amount;
+        let before = self.lock().asked.get(&id).copied();
         let first = self.lock().asked.is_empty();
         if amount.get() > 0 {
-            self.lock().asked.entry(draw).or_insert(amount);
+            self.lock().asked.entry(id).or_insert(amount);
         }
         match self.rogue {
             Rogue::PaysTwice if before == Some(amount) => Ok(self.pay(amount)),
             Rogue::AnswersDifferently if before == Some(amount) => Ok(denied("on second thoughts")),
             Rogue::PaysAnyAmount if before.is_some_and(|b| b != amount) => Ok(self.pay(amount)),
+            Rogue::NeverAnswers if draw.layer == LayerId(9) => {
+                never().await;
+                Ok(denied("nobody comes here"))
+            }
+            // three quarters of what was committed are there at the end
+            Rogue::CoolsDown if self.lock().now > Millis(0) && amount.get() > 375 => Ok(denied("left")),
             Rogue::PromisesAndRefuses => Ok(denied("not this kind of loss")),
             Rogue::Runs if before.is_none() && !first => Ok(denied("losses rise")),
             Rogue::DefaultsMidway if before.is_none() && !first => {
@@ -216,20 +304,20 @@ impl InsuranceProvider for RogueFund {
                 Ok(Payment::Pending { until: Millis(self.lock().now.0.saturating_add(1_000)) })
             }
             Rogue::ForgetsWhenInterrupted => {
-                let answer = self.fund.settle(draw, amount).await?;
-                if self.lock().unanswered.remove(&draw) && answer == Payment::Paid {
+                let answer = self.fund.settle(id, draw).await?;
+                if self.lock().unanswered.remove(&id) && answer == Payment::Paid {
                     return Ok(self.pay(amount));
                 }
                 if before.is_none() {
-                    self.lock().unanswered.insert(draw);
+                    self.lock().unanswered.insert(id);
                     once_pending().await;
-                    self.lock().unanswered.remove(&draw);
+                    self.lock().unanswered.remove(&id);
                 }
                 Ok(answer)
             }
             _ => {
                 let open = self.some_is_open();
-                let answer = self.fund.settle(draw, amount).await?;
+                let answer = self.fund.settle(id, draw).await?;
                 Ok(match (self.rogue, answer) {
                     (Rogue::PaysBeyond, Payment::Denied { .. }) if open => self.pay(amount),
                     (Rogue::PaysLess, Payment::Paid) => {

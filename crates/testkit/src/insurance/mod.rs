@@ -81,6 +81,11 @@ checks! {
     OneAmount "19" "a draw id is settled for one amount";
     LayerContract "20" "a layer answers between zero and what is left, the same to the same question";
     Order "21" "the waterfall keeps its sum and its order wherever the layer stands";
+    QuoteBinds "22" "a commitment costs what was offered, and says what was asked";
+    CommitsOnce "23" "a commitment whose answer was lost is made once when it is asked for again";
+    OfferStands "24" "nothing is committed on an offer that was never made or has lapsed";
+    TellsAhead "25" "the capacity it tells for a later time can be drawn then";
+    Bounded "26" "every call ends";
 }
 
 /// How much has left a provider's purse since it was made.
