@@ -49,6 +49,15 @@ pub(crate) enum Command {
     Adl(AdlCommand),
     /// Print the JSON schema of a question or an answer.
     Schema(SchemaArgs),
+    /// Write a crate to begin with.
+    #[command(subcommand)]
+    New(NewCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NewCommand {
+    /// An insurance layer of your own, which compiles, passes the public suite and can be named by a stack file.
+    InsuranceLayer(NewLayerArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -116,6 +125,19 @@ pub(crate) struct AdlStudyArgs {
     #[arg(long, conflicts_with = "users")]
     pub(crate) no_users: bool,
     /// Where the report and the summary are written.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// Arguments of `new insurance-layer`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct NewLayerArgs {
+    /// Of the kind: `org/name`.
+    pub(crate) name: String,
+    /// The folder of a checkout of Cofferdam, on which the crate depends until there is something published; else the one that this folder is in.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cofferdam: Option<PathBuf>,
+    /// The folder to make, instead of `org-name` here.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 }

@@ -14,7 +14,9 @@ mod ui;
 mod workload;
 mod world;
 
-use args::{AdlCommand, Cli, Command, InsuranceCommand, LiquidationCommand, MarginCommand, OracleCommand};
+use args::{
+    AdlCommand, Cli, Command, InsuranceCommand, LiquidationCommand, MarginCommand, NewCommand, OracleCommand,
+};
 use clap::Parser;
 use error::CliError;
 use std::process::ExitCode;
@@ -50,5 +52,6 @@ fn dispatch(command: Command, ui: &Ui) -> Result<ExitCode, CliError> {
         Command::Adl(AdlCommand::Allocate(args)) => commands::adl::run(&args, ui),
         Command::Adl(AdlCommand::Study(args)) => commands::adl_study::run(&args, ui),
         Command::Schema(args) => commands::schema::run(&args, ui),
+        Command::New(NewCommand::InsuranceLayer(args)) => commands::new::insurance_layer(&args, ui),
     }
 }

@@ -34,6 +34,41 @@ fn arguments() {
 }
 
 #[test]
+fn a_new_layer() {
+    let folder = std::env::temp_dir().join(format!("cofferdam-new-{}", std::process::id()));
+    let out = folder.display().to_string();
+    let refuse = |name: &str| {
+        check(&["new", "insurance-layer", name, "--out", &out], "", 2, "accepted: org/name such as");
+        assert!(!folder.exists());
+    };
+    for name in
+        ["cover", "/cover", "acme/", "Acme/cover", "acme/co ver", "acme/../up", "cofferdam/fund", "acme/a--b"]
+    {
+        refuse(name);
+    }
+    let with = |checkout: &str| {
+        ["new", "insurance-layer", "zeta/crash-cover", "--out", &out, "--cofferdam", checkout]
+            .map(str::to_owned)
+    };
+    let call = |checkout: &str, code, says| {
+        let args = with(checkout);
+        check(&args.iter().map(String::as_str).collect::<Vec<_>>(), "", code, says);
+    };
+    call("docs", 2, "--cofferdam docs: no checkout of Cofferdam; accepted: ");
+    call(".", 0, "");
+    let read = |file: &str| std::fs::read_to_string(folder.join(file)).expect("a file");
+    assert!(read("src/lib.rs").contains("\"zeta/crash-cover@1\" api 1"));
+    assert!(read("tests/terms.rs").contains("use zeta_crash_cover::ReinstatedExcess;"));
+    let manifest = read("Cargo.toml");
+    let path = root().join("crates/insurance-layer").display().to_string();
+    assert!(manifest.contains("name = \"zeta-crash-cover\"") && manifest.contains(&path), "{manifest}");
+    let readme = read("README.md");
+    assert!(readme.starts_with("# zeta-crash-cover\n") && !readme.contains(".ci"), "{readme}");
+    call(".", 2, "it exists; accepted: a folder that does not (--out)");
+    std::fs::remove_dir_all(&folder).expect("the folder");
+}
+
+#[test]
 fn stack_files() {
     check(&["check", STACK], "", 0, "");
     check(&["check", "examples/workload/perp.toml"], "", 0, "");

@@ -1,6 +1,7 @@
 //! The layer in a stack file: listed, refused by field, and paying what its terms say, event by event.
 
 use acme_reinstated_excess as _;
+
 use cofferdam_insurance_layer::core_values::{Holder, LayerId};
 use cofferdam_testkit::{
     Scene, conservation,

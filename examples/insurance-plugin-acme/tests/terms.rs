@@ -1,6 +1,7 @@
 //! The terms alone: a table of answers, what is refused, and the public suite.
 
 use acme_reinstated_excess::ReinstatedExcess;
+
 use cofferdam_insurance_layer::core_values::{AssetId, EventId, LayerId, Ppb, Quanta};
 use cofferdam_insurance_layer::registry::kinds;
 use cofferdam_insurance_layer::{InsuranceLayer, Loss, LossCause, Standing, Supports};

@@ -9,6 +9,7 @@ pub(crate) mod insurance;
 pub(crate) mod liquidation;
 pub(crate) mod margin;
 pub(crate) mod modules;
+pub(crate) mod new;
 pub(crate) mod oracle;
 pub(crate) mod protocols;
 pub(crate) mod replay;
