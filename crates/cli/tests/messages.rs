@@ -140,7 +140,7 @@ fn scenarios() {
     };
     refuse("seeds =", "market = \"A\"\nseeds =", "line 12, column 1: duplicate key; accepted is TOML");
     refuse("seeds =", "sedes = 1\nseeds =", "line 12, column 1: unknown field `sedes`, expected one of");
-    refuse("\"ladder\"", "\"stairs\"", "line 204, column 10: unknown variant `stairs`");
+    refuse("\"ladder\"", "\"stairs\"", "line 250, column 10: unknown variant `stairs`");
     refuse("tipped_at = 1.25", "tipped_at = nan", "map.tipped_at is NaN; accepted is a finite number above");
     refuse("depth = 0.5", "depth = 0.0", "variants[1].depth is 0; accepted is a finite number above zero");
     refuse("cut_ms = 1610755200000", "cut_ms = 16", "blind.cut_ms is 16; accepted is a time within");

@@ -22,6 +22,12 @@ pub struct EventTally {
     pub losses: i128,
     /// Paid by each layer.
     pub layers: BTreeMap<u32, i128>,
+    /// Of what a layer paid, that which came later than the loss: a promise that was settled in the meantime.
+    #[serde(default)]
+    pub late: BTreeMap<u32, i128>,
+    /// Drawn on a promise and not paid by it: the next layer was asked, or the loss was open again.
+    #[serde(default)]
+    pub unpaid: BTreeMap<u32, i128>,
     /// Taken from winners as haircuts.
     pub haircuts: i128,
     /// Borne by suppliers.
@@ -96,8 +102,8 @@ pub struct Tally {
     closed: Vec<GroupId>,
     orders: BTreeMap<OrderId, (GroupId, MarketId)>,
     open: Option<usize>,
-    /// Promised draws that are not settled yet: on which layer, how much.
-    promised: BTreeMap<DrawId, (u32, i128)>,
+    /// Promised draws that are not settled yet: on which layer, how much, since when.
+    promised: BTreeMap<DrawId, (u32, i128, u64)>,
     /// Contributions to insurance less losses: the lowest point is what the fund would have needed at the start.
     balance: i128,
     /// The lowest point, as a positive number.
@@ -263,13 +269,20 @@ impl Observer for Tally {
                     let LayerId(layer) = d.layer;
                     *self.current().layers.entry(layer).or_default() += d.amount.get();
                     if !d.paid {
-                        self.promised.insert(d.id, (layer, d.amount.get()));
+                        self.promised.insert(d.id, (layer, d.amount.get(), now_ms));
                     }
                 }
                 // what a promise leaves unpaid was no payment: the deficit is open again, and others pay it now
                 Fact::Settled { draw, paid } => {
-                    if let Some((layer, amount)) = self.promised.remove(draw) {
-                        *self.current().layers.entry(layer).or_default() -= amount - paid.get();
+                    if let Some((layer, amount, since)) = self.promised.remove(draw) {
+                        let (paid, event) = (paid.get(), self.current());
+                        *event.layers.entry(layer).or_default() -= amount - paid;
+                        if now_ms > since && paid > 0 {
+                            *event.late.entry(layer).or_default() += paid;
+                        }
+                        if paid < amount {
+                            *event.unpaid.entry(layer).or_default() += amount - paid;
+                        }
                     }
                 }
                 Fact::Event(mark) => self.event(*mark, now_ms),

@@ -8,11 +8,12 @@ use toml::{Table, Value};
 const RULE: &str = "dependencies";
 
 /// Our crates from the ground up. A crate may depend on those of a lower floor, and on nothing beside or above it.
-const FLOORS: [&[&str]; 9] = [
+const FLOORS: [&[&str]; 10] = [
     &["core"],
     &DOMAIN,
     &["stack"],
     &["protocols"],
+    &["runtime"],
     &["market-sim"],
     &["forecast"],
     &["testkit"],

@@ -18,7 +18,7 @@ const DOMAIN: [&str; 6] =
 
 /// Crates in which money moves: integers only.
 fn moves_money(name: &str) -> bool {
-    ["core", "stack", "protocols"].contains(&name) || DOMAIN.contains(&name)
+    ["core", "stack", "protocols", "runtime"].contains(&name) || DOMAIN.contains(&name)
 }
 
 /// The crate a path lies in: `crates/NAME/...`.

@@ -89,7 +89,7 @@ fn narrow(prepared: &mut Prepared, args: &RunArgs, folder: &Path) -> Result<(), 
         Some(Chosen::File(stack)) => {
             scenario.stack =
                 std::path::absolute(&stack).map_err(|e| CliError::file(&stack, "find it", &e))?;
-            prepared.stack(None, 1.0).map_err(bad_input)?;
+            prepared.composed(&VariantConfig::replay("replay", "")).map_err(bad_input)?;
         }
         Some(Chosen::Protocol(preset)) => install(prepared, preset, folder)?,
         None => {}
@@ -123,7 +123,7 @@ fn install(prepared: &mut Prepared, preset: &Preset, folder: &Path) -> Result<()
         }
         (World::Cleared, _) => {} // refused above
     }
-    prepared.stack(None, 1.0).map_err(bad_input)?;
+    prepared.composed(&VariantConfig::replay("replay", "")).map_err(bad_input)?;
     Ok(())
 }
 
@@ -286,9 +286,9 @@ impl Journals {
         let stack = study.prepared.folder.join(&study.prepared.scenario.stack);
         let text = std::fs::read(&stack).map_err(|e| CliError::file(&stack, "read it", &e))?;
         std::fs::write(folder.join(STACK), text).map_err(|e| CliError::file(&stack, "copy it", &e))?;
-        let (built, _, _) = study.prepared.stack(None, 1.0).map_err(bad_input)?;
+        let built = study.prepared.composed(&VariantConfig::replay("replay", "")).map_err(bad_input)?;
         let mut facts = create(FACTS, JournalKind::Facts)?;
-        facts.append(&FactFrame::Genesis(built.initial_state().genesis()))?;
+        facts.append(&FactFrame::Genesis(built.stack.initial_state().genesis()))?;
         let inputs = create(INPUTS, JournalKind::Inputs)?;
         let began = Instant::now();
         Ok(Self {

@@ -85,7 +85,7 @@ what = "A tower of insurance; promised cover pays 80 %"
 stack = "{}"
 depth = 0.25
 insurance = 0.01
-promised_paid_ppm = 800000
+insurers = [{{ layer = "quota-share", pays_ppm = 800000 }}]
 "#,
         file("data/binance_usdm_tiers_ethusdt.csv"),
         file("stacks/base.toml"),

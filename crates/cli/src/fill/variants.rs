@@ -15,7 +15,7 @@ const VISIBLE: f64 = 0.001;
 /// Nothing differs from the replay but that impact is computed: the run that has to equal it.
 pub(super) fn is_plain(c: &VariantConfig) -> bool {
     let same = [c.depth, c.insurance, c.background].iter().all(|x| *x == 1.0) && c.exit == 0.0;
-    same && c.stack.is_none() && c.feed == Default::default() && c.promised_paid_ppm == 1_000_000
+    same && c.stack.is_none() && c.feed == Default::default() && c.insurers.is_empty()
 }
 
 /// The replay first, then every variant in the order of the scenario.

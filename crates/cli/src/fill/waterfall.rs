@@ -7,16 +7,18 @@ use crate::report::{Waterfall, WaterfallRow};
 use cofferdam_market_sim::perp::Run;
 use cofferdam_market_sim::study::{Labels, VariantRuns, usd};
 use cofferdam_market_sim::tally::EventTally;
+use std::collections::BTreeMap;
 
 /// Variants beside the replay.
 const SHOWN: usize = 3;
 
-/// The replay, then the variants with the largest bad debt, the most insurance layers that paid and the most taken from
-/// winners, each once. Of each the seed that the summary shows.
+/// The replay; the variants whose insurers are described, in the order of the scenario; then of the others those with the largest bad
+/// debt, the most insurance layers that paid and the most taken from winners, each once. Of each the seed that the summary shows.
 pub(super) fn waterfalls(f: &Filling<'_>) -> Vec<Waterfall> {
-    let mut out = vec![of_run(f, &f.outcome.replay)];
-    out.extend(telling(&f.outcome.variants).into_iter().map(|v| of_run(f, v)));
-    out
+    let (insured, others): (Vec<&VariantRuns>, Vec<&VariantRuns>) =
+        f.outcome.variants.iter().partition(|v| !v.config.insurers.is_empty());
+    let all = insured.into_iter().chain(telling(&others));
+    std::iter::once(&f.outcome.replay).chain(all).map(|v| of_run(f, v)).collect()
 }
 
 /// How telling a variant's waterfall is, in one respect.
@@ -32,12 +34,12 @@ fn shown(v: &VariantRuns) -> Option<&Run> {
     v.runs.get(v.shown())
 }
 
-fn telling(variants: &[VariantRuns]) -> Vec<&VariantRuns> {
-    let mut chosen: Vec<&VariantRuns> = Vec::new();
+fn telling<'a>(variants: &[&'a VariantRuns]) -> Vec<&'a VariantRuns> {
+    let mut chosen: Vec<&'a VariantRuns> = Vec::new();
     for rank in RANKS {
-        let left = variants.iter().filter(|v| !chosen.iter().any(|c| core::ptr::eq(*c, *v)));
+        let left = variants.iter().copied().filter(|v| !chosen.iter().any(|c| core::ptr::eq(*c, *v)));
         // the first of equal ones, so that the order of the scenario decides
-        let best = left.fold(None, |best: Option<&VariantRuns>, v| match best {
+        let best = left.fold(None, |best: Option<&'a VariantRuns>, v| match best {
             Some(b) if rank(b) >= rank(v) => Some(b),
             _ => Some(v),
         });
@@ -88,7 +90,11 @@ fn row(e: &EventTally, layers: usize, open: bool, span: (u64, u64)) -> Waterfall
         Some(id) => (format!("event {id}"), e.opened_ms, e.closed_ms),
         None => ("outside events".to_owned(), span.0, span.1),
     };
-    let paid = |i: usize| u32::try_from(i).ok().and_then(|i| e.layers.get(&i)).copied().unwrap_or(0);
+    let each = |of: &BTreeMap<u32, i128>| -> Vec<String> {
+        (0..layers)
+            .map(|i| usd(u32::try_from(i).ok().and_then(|i| of.get(&i)).copied().unwrap_or(0)))
+            .collect()
+    };
     WaterfallRow {
         event,
         opened: seconds(from),
@@ -96,7 +102,9 @@ fn row(e: &EventTally, layers: usize, open: bool, span: (u64, u64)) -> Waterfall
         liquidated: usd(e.forced),
         bad_debt: usd(e.losses),
         account_margin: usd(e.penalties),
-        layers: (0..layers).map(|i| usd(paid(i))).collect(),
+        layers: each(&e.layers),
+        late: each(&e.late),
+        unpaid: each(&e.unpaid),
         winners: usd(e.haircuts),
         suppliers: usd(e.written_down),
         residual: usd(e.residual()),

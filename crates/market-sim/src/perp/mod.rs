@@ -6,6 +6,7 @@
 //! accounts open, close and withdraw.
 
 mod accounts;
+mod insurers;
 mod shell;
 #[cfg(test)]
 mod tests;
@@ -16,9 +17,9 @@ use crate::depth::{Decaying, Exit, Impact};
 use crate::feed::{Feed, FeedRule};
 use crate::implied::{End, Opening};
 use crate::tally::Tally;
-use cofferdam_core::{
-    Amount, AssetId, DrawId, GroupId, LayerId, Lots, MarketId, Millis, OrderId, Quanta, Ticks,
-};
+pub use insurers::InsurerPlan;
+
+use cofferdam_core::{Amount, AssetId, GroupId, LayerId, Lots, MarketId, Millis, OrderId, Quanta, Ticks};
 use cofferdam_stack::{Engine, EvolveError, Input, Observer, RiskStack};
 
 /// Rounds of price and forced flow within one minute; a cascade that has not come to rest by then goes on in the next.
@@ -80,8 +81,8 @@ pub struct Conditions<'a> {
     pub vault_cash: Amount,
     /// What insurance starts with.
     pub covers: &'a [Cover],
-    /// The share of a promised draw that is paid, in parts per million; the rest is denied.
-    pub promised_paid_ppm: u32,
+    /// How those who promised behave; who is not named pays everything at once and stays.
+    pub insurers: &'a [InsurerPlan],
 }
 
 /// Forced flow per minute of the replay: what the recorded prices already contain.
@@ -165,6 +166,9 @@ pub enum RunError {
         /// What does not sum to zero.
         what: String,
     },
+    /// An insurer that cannot be had on its terms.
+    #[error("insurer: {0}")]
+    Insurer(String),
     /// Writing what happened failed.
     #[error("recording: {0}")]
     Record(#[from] std::io::Error),
@@ -214,7 +218,7 @@ struct Shell<'a, 'r> {
     number: u64,
     now: u64,
     resting: Vec<Resting>,
-    settle: Vec<(DrawId, Amount)>,
+    insurers: insurers::Insurers,
     feed: Feed,
     flow: Decaying,
     recent: Decaying,
@@ -237,6 +241,7 @@ pub fn run(
     progress: &dyn Fn(usize),
 ) -> Result<Run, RunError> {
     let n = minutes.len();
+    let start = minutes.time_ms.first().copied().unwrap_or(0);
     let mut shell = Shell {
         engine: Engine::new(stack),
         venue,
@@ -246,9 +251,10 @@ pub fn run(
         tally: Tally::new(),
         postings: Postings::default(),
         number: 0,
-        now: minutes.time_ms.first().copied().unwrap_or(0),
+        now: start,
         resting: Vec::new(),
-        settle: Vec::new(),
+        insurers: insurers::Insurers::new(world.covers, world.insurers, Millis(start))
+            .map_err(RunError::Insurer)?,
         feed: Feed::new(world.feed),
         flow: Decaying::new(world.half_life_ms),
         recent: Decaying::new(world.half_life_ms),

@@ -1,8 +1,11 @@
 //! The shell around the stack: the price of each minute, the feed, the venue that fills orders, and the second look at the books.
 
-use super::{All, FIRST_ACCOUNT, FIRST_MAKER, ROUNDS_MAX, Recorder, Resting, Run, RunError, Shell, VAULT};
+use super::{
+    All, Cover, FIRST_ACCOUNT, FIRST_MAKER, ROUNDS_MAX, Recorder, Resting, Run, RunError, Shell, VAULT,
+};
 use crate::implied::End;
-use cofferdam_core::{Amount, GroupId, Holder, Instrument, Item, Millis, Quote, SourceId, Ticks};
+use cofferdam_core::{GroupId, Holder, Instrument, Item, Millis, Quote, SourceId, Ticks};
+use cofferdam_runtime::at_once;
 use cofferdam_stack::{Answer, Body, Effect, Input, InputId, Rejection};
 
 impl Shell<'_, '_> {
@@ -28,7 +31,7 @@ impl Shell<'_, '_> {
                     self.resting.push(Resting { order, group, lots, limit, expires });
                 }
                 Effect::Cancel { order } => self.resting.retain(|r| r.order != order),
-                Effect::Settle { draw, amount, .. } => self.settle.push((draw, amount)),
+                Effect::Settle { .. } => {} // the desk finds the draw in the state
                 _ => self.tally.counts.alarms += 1,
             }
         }
@@ -49,19 +52,12 @@ impl Shell<'_, '_> {
             self.submit(Body::Deposit { group: GroupId(FIRST_MAKER + i), asset, amount })?;
         }
         self.submit(Body::Deposit { group: VAULT, asset, amount: self.world.vault_cash })?;
-        for c in self.world.covers {
-            if c.escrow.get() > 0 {
-                self.submit(Body::Escrow { layer: c.layer, asset, amount: c.escrow })?;
-            }
-            let escrowed = c.escrow.get() > 0;
-            self.submit(Body::Commitment {
-                layer: c.layer,
-                capacity: c.capacity,
-                expires: c.expires,
-                escrowed,
-            })?;
+        for c in self.world.covers.iter().filter(|c| c.escrow.get() > 0) {
+            let Cover { layer, escrow: amount, capacity, expires } = *c;
+            self.submit(Body::Escrow { layer, asset, amount })?;
+            self.submit(Body::Commitment { layer, capacity, expires, escrowed: true })?;
         }
-        Ok(())
+        self.attend()
     }
 
     /// The price now: the recorded one, moved by what this run's forced flow adds to the recorded flow.
@@ -104,7 +100,7 @@ impl Shell<'_, '_> {
         let before = self.world.reference.map_or(0.0, |r| r.before[t]);
         let mut price = self.price(t, before);
         self.observe(price)?;
-        self.settle_draws()?;
+        self.attend()?;
         for round in 1..=ROUNDS_MAX {
             let closed = self.fill(t, price, round)?;
             let after = self.world.reference.map_or(0.0, |r| r.after[t]);
@@ -204,10 +200,13 @@ impl Shell<'_, '_> {
         }
     }
 
-    fn settle_draws(&mut self) -> Result<(), RunError> {
-        for (draw, amount) in std::mem::take(&mut self.settle) {
-            let paid = amount.get() * i128::from(self.world.promised_paid_ppm) / 1_000_000;
-            self.submit(Body::Settlement { draw, paid: Amount::new(paid) })?;
+    /// Has the desk ask the insurers, and reports what they said.
+    fn attend(&mut self) -> Result<(), RunError> {
+        let state = self.engine.state();
+        self.insurers.tell(Millis(self.now), state.head().losses_total);
+        let asked = at_once(self.insurers.desk.attend(Millis(self.now), state));
+        for report in asked.into_iter().flat_map(|a| a.reports) {
+            self.submit(report)?;
         }
         Ok(())
     }

@@ -111,7 +111,7 @@ fn run_of(accounts: &[(usize, i64, i128)]) -> Run {
         maker_cash: Amount::new(1_000_000_000_000),
         vault_cash: Amount::ZERO,
         covers: &[],
-        promised_paid_ppm: 1_000_000,
+        insurers: &[],
     };
     run(&minutes, &openings, built.stack, venue, &world, None, &|_| ()).unwrap()
 }

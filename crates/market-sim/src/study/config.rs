@@ -1,6 +1,7 @@
 //! The scenario file: data, prior, market, seeds, variants. Simulation parameters are floats; everything that the stack holds
 //! as money is in the stack files, as exact decimals.
 
+use super::insurer::InsurerConfig;
 use crate::data::Minutes;
 use crate::depth::{Exit, Impact, Ladder, Linear, SquareRoot};
 use crate::feed::FeedRule;
@@ -261,17 +262,13 @@ pub struct VariantConfig {
     /// Background, as a multiple.
     #[serde(default = "one")]
     pub background: f64,
-    /// Share of promised draws that is paid, in parts per million.
-    #[serde(default = "million")]
-    pub promised_paid_ppm: u32,
+    /// How insurers who promised behave; who is not named pays everything at once and stays.
+    #[serde(default)]
+    pub insurers: Vec<InsurerConfig>,
 }
 
 const fn one() -> f64 {
     1.0
-}
-
-const fn million() -> u32 {
-    1_000_000
 }
 
 /// How flow moves the price.
@@ -375,6 +372,23 @@ pub struct LendingConfig {
 }
 
 impl VariantConfig {
+    /// A variant in which nothing differs from the replay.
+    #[must_use]
+    pub fn replay(name: &str, what: &str) -> Self {
+        Self {
+            name: name.into(),
+            what: what.into(),
+            stack: None,
+            depth: 1.0,
+            exit: 0.0,
+            impact: ImpactKind::Linear,
+            feed: FeedConfig::default(),
+            insurance: 1.0,
+            background: 1.0,
+            insurers: Vec::new(),
+        }
+    }
+
     /// Liquidity providers that leave, if they do.
     #[must_use]
     pub fn exits(&self, market: &MarketConfig) -> Option<Exit> {
@@ -389,13 +403,8 @@ impl VariantConfig {
         if let Some(d) = self.feed.deviation {
             positive(file, &format!("{path}.feed.deviation"), d)?;
         }
-        if self.promised_paid_ppm > 1_000_000 {
-            return Err(StudyError::Scenario {
-                file: file.into(),
-                field: format!("{path}.promised_paid_ppm"),
-                value: self.promised_paid_ppm.to_string(),
-                accepted: "at most 1000000".into(),
-            });
+        for (i, insurer) in self.insurers.iter().enumerate() {
+            insurer.check(file, &format!("{path}.insurers[{i}]"))?;
         }
         Ok(())
     }

@@ -6,8 +6,8 @@ use crate::implied::{
     Expectation, ImpliedBook, ImpliedError, Opening, PerSide, Rule, Schedule, Stratum, Survivors, Tier,
     Windows, draw_survivors, low_leverage,
 };
-use crate::perp::{Cover, Venue};
-use cofferdam_core::{Amount, Quanta};
+use crate::perp::{Cover, InsurerPlan, Venue};
+use cofferdam_core::{Amount, AssetId, LayerId, Quanta};
 use cofferdam_stack::{RiskStack, StackConfig};
 use std::path::{Path, PathBuf};
 
@@ -26,6 +26,19 @@ pub struct Prepared {
     pub expectation: Expectation,
     /// Lots opened per row, fitted over all rows.
     pub rates: PerSide<f64>,
+}
+
+/// A stack as a variant runs it, and what stands around it at the start.
+#[derive(Debug)]
+pub struct Composed {
+    /// The stack.
+    pub stack: RiskStack,
+    /// Its market.
+    pub venue: Venue,
+    /// What insurance starts with.
+    pub covers: Vec<Cover>,
+    /// How those who promised behave.
+    pub insurers: Vec<InsurerPlan>,
 }
 
 /// The account book of one seed.
@@ -66,9 +79,9 @@ impl Prepared {
             Expectation::new(&minutes, &schedule, &prior, scenario.lookback_rows).map_err(implied)?;
         let rates = expectation.fit(&minutes, 0..minutes.len()).map_err(implied)?;
         let prepared = Self { scenario, folder, minutes, schedule, expectation, rates };
-        prepared.stack(None, 1.0)?;
+        prepared.composed(&VariantConfig::replay("replay", ""))?;
         for v in prepared.scenario.variants.iter().chain(&prepared.scenario.mutations) {
-            prepared.stack(v.stack.as_deref(), v.insurance)?;
+            prepared.composed(v)?;
         }
         if let Some(lending) = &prepared.scenario.lending {
             StackConfig::load(prepared.folder.join(&lending.stack))?.build()?;
@@ -80,49 +93,64 @@ impl Prepared {
         StudyError::Implied { file: self.folder.join("scenario.toml").display().to_string(), source }
     }
 
-    /// Composes the stack of a variant, with its insurance scaled.
+    /// Composes the stack of a variant, with its insurance scaled, and finds its insurers' layers in it.
     ///
     /// # Errors
     ///
-    /// Any fault of the stack file.
-    pub fn stack(
-        &self,
-        file: Option<&Path>,
-        insurance: f64,
-    ) -> Result<(RiskStack, Venue, Vec<Cover>), StudyError> {
-        let file = self.folder.join(file.unwrap_or(&self.scenario.stack));
+    /// Any fault of the stack file; an insurer of a layer that is not there, or whose money is escrowed.
+    pub fn composed(&self, variant: &VariantConfig) -> Result<Composed, StudyError> {
+        let file = self.folder.join(variant.stack.as_ref().unwrap_or(&self.scenario.stack));
         let built = StackConfig::load(&file)?.build()?;
-        let Some(market) = built.names.market(&self.scenario.market) else {
-            return Err(StudyError::Scenario {
-                file: file.display().to_string(),
-                field: "markets".into(),
-                value: format!("{:?}", built.names.markets()),
-                accepted: format!("a market called {:?}, as the scenario says", self.scenario.market),
-            });
+        let fault = |field: String, value: String, accepted: String| StudyError::Scenario {
+            file: file.display().to_string(),
+            field,
+            value,
+            accepted,
         };
-        let settlement = built
-            .stack
-            .parts()
-            .markets
-            .iter()
-            .find(|m| m.id == market)
-            .map_or(cofferdam_core::AssetId(0), |m| m.settlement);
-        let scaled = |units: i128| (units as f64 * insurance) as i128;
-        let covers = built
+        let Some(market) = built.names.market(&self.scenario.market) else {
+            return Err(fault(
+                "markets".into(),
+                format!("{:?}", built.names.markets()),
+                format!("a market called {:?}, as the scenario says", self.scenario.market),
+            ));
+        };
+        let mut markets = built.stack.parts().markets.iter();
+        let settlement = markets.find(|m| m.id == market).map_or(AssetId(0), |m| m.settlement);
+        let scaled = |units: i128| (units as f64 * variant.insurance) as i128;
+        let same = variant.insurance == 1.0;
+        let covers: Vec<Cover> = built
             .commitments
             .iter()
             .map(|c| Cover {
                 layer: c.layer,
-                escrow: Amount::new(if insurance == 1.0 { c.escrow.get() } else { scaled(c.escrow.get()) }),
-                capacity: if insurance == 1.0 || c.escrowed {
-                    c.capacity
-                } else {
-                    Quanta::new(scaled(c.capacity.get()))
-                },
+                escrow: Amount::new(if same { c.escrow.get() } else { scaled(c.escrow.get()) }),
+                capacity: if same || c.escrowed { c.capacity } else { Quanta::new(scaled(c.capacity.get())) },
                 expires: c.expires,
             })
             .collect();
-        Ok((built.stack, Venue { market, settlement }, covers))
+        let promised: Vec<(&String, LayerId)> = built
+            .names
+            .layers()
+            .iter()
+            .zip(&built.stack.parts().layers)
+            .filter(|(_, l)| covers.iter().any(|c| c.layer == l.id && c.escrow.get() <= 0))
+            .map(|(name, l)| (name, l.id))
+            .collect();
+        let mut insurers = Vec::new();
+        for config in &variant.insurers {
+            let Some((_, layer)) = promised.iter().find(|(name, _)| **name == config.layer) else {
+                let names: Vec<&String> = promised.iter().map(|(name, _)| *name).collect();
+                let accepted = if names.is_empty() {
+                    "a layer that is promised, of which there is none".into()
+                } else {
+                    format!("a layer that is promised: {names:?}")
+                };
+                let field = format!("insurers.layer of variant {:?}", variant.name);
+                return Err(fault(field, format!("{:?}", config.layer), accepted));
+            };
+            insurers.push(config.plan(*layer));
+        }
+        Ok(Composed { stack: built.stack, venue: Venue { market, settlement }, covers, insurers })
     }
 
     /// Posterior windows, shared by all seeds.

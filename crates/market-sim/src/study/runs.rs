@@ -1,7 +1,7 @@
 //! All runs of a study, spread over threads; results come in the order of the scenario, whatever finished first.
 
 use super::config::{StudyError, VariantConfig};
-use super::prepare::{Prepared, SeedBook};
+use super::prepare::{Composed, Prepared, SeedBook};
 use crate::data::Minutes;
 use crate::implied::{self, Blind, End, Opening, PerSide, Side};
 use crate::perp::{Conditions, Recorder, Reference, Run, run};
@@ -111,22 +111,6 @@ pub struct Study {
     pub jobs: usize,
 }
 
-/// The replay as a variant: nothing differs.
-fn nothing_differs(name: &str, what: &str) -> VariantConfig {
-    VariantConfig {
-        name: name.into(),
-        what: what.into(),
-        stack: None,
-        depth: 1.0,
-        exit: 0.0,
-        impact: super::ImpactKind::Linear,
-        feed: super::FeedConfig::default(),
-        insurance: 1.0,
-        background: 1.0,
-        promised_paid_ppm: 1_000_000,
-    }
-}
-
 /// What a single run needs.
 struct Job<'a> {
     config: &'a VariantConfig,
@@ -153,8 +137,10 @@ impl Study {
         let mut books = self.parallel(&p.scenario.seeds, progress, |seed| p.book(&windows, *seed))?;
         drop(windows);
 
-        let replay_config =
-            nothing_differs("replay", "What really happened: no impact, no delay, no breaker, full close");
+        let replay_config = VariantConfig::replay(
+            "replay",
+            "What really happened: no impact, no delay, no breaker, full close",
+        );
         progress.begin("replaying the month", books.len());
         let first = self.one(
             &Job { config: &replay_config, book: &books[0], reference: None, shares: None, twin: false },
@@ -181,7 +167,7 @@ impl Study {
         let variants = self.variants(&books, &flows, progress)?;
         let linked = self.linked(&books, &flows, progress)?;
         let map = self.map(&books[0], &flows[0], progress)?;
-        let twin_config = nothing_differs("twin", "");
+        let twin_config = VariantConfig::replay("twin", "");
         let replay_twin = self
             .one(
                 &Job {
@@ -254,7 +240,7 @@ impl Study {
             config.depths.iter().flat_map(|depth| (0..books.len()).map(move |seed| (*depth, seed))).collect();
         progress.begin("moving liquidity in time", cases.len() * (config.shifts + 1));
         let run = |&(depth, seed): &(f64, usize), shares: Option<&[f64]>| {
-            let reacting = VariantConfig { depth, exit: config.exit, ..nothing_differs("linked", "") };
+            let reacting = VariantConfig { depth, exit: config.exit, ..VariantConfig::replay("linked", "") };
             let (book, reference) = (&books[seed], Some(&flows[seed]));
             self.one(&Job { config: &reacting, book, reference, shares, twin: false }, None)
         };
@@ -290,7 +276,7 @@ impl Study {
             config.depths.iter().flat_map(|d| config.exits.iter().map(move |e| (*d, *e))).collect();
         progress.begin("looking for the tipping line", cells.len());
         let found = self.parallel(&cells, progress, |&(depth, exit)| {
-            let variant = VariantConfig { depth, exit, ..nothing_differs("cell", "") };
+            let variant = VariantConfig { depth, exit, ..VariantConfig::replay("cell", "") };
             let run = self.one(
                 &Job { config: &variant, book, reference: Some(flow), shares: None, twin: false },
                 None,
@@ -302,7 +288,7 @@ impl Study {
 
     fn one(&self, job: &Job<'_>, recorder: Option<&mut dyn Recorder>) -> Result<Run, StudyError> {
         let p = &self.prepared;
-        let (stack, venue, covers) = p.stack(job.config.stack.as_deref(), job.config.insurance)?;
+        let Composed { stack, venue, covers, insurers } = p.composed(job.config)?;
         let impact = job.config.impact.impact();
         let whole = |units: i64| Amount::new(i128::from(units) * 1_000_000);
         let conditions = Conditions {
@@ -319,7 +305,7 @@ impl Study {
             maker_cash: whole(p.scenario.background.maker_cash),
             vault_cash: whole(p.scenario.background.vault_cash),
             covers: &covers,
-            promised_paid_ppm: job.config.promised_paid_ppm,
+            insurers: &insurers,
         };
         let openings = job.book.scaled(job.config);
         Ok(run(&p.minutes, &openings, stack, venue, &conditions, recorder, &|_| ())?)
@@ -346,8 +332,8 @@ impl Study {
             survivors: implied::Survivors::default(),
             openings,
         };
-        let config = nothing_differs("blind", "");
-        let (stack, venue, covers) = p.stack(None, 1.0)?;
+        let config = VariantConfig::replay("blind", "");
+        let Composed { stack, venue, covers, .. } = p.composed(&config)?;
         let whole = |units: i64| Amount::new(i128::from(units) * 1_000_000);
         let impact = config.impact.impact();
         let conditions = Conditions {
@@ -364,7 +350,7 @@ impl Study {
             maker_cash: whole(p.scenario.background.maker_cash),
             vault_cash: whole(p.scenario.background.vault_cash),
             covers: &covers,
-            promised_paid_ppm: 1_000_000,
+            insurers: &[],
         };
         let simulated = run(&tail, &book.openings, stack, venue, &conditions, None, &|_| ())?;
         let skip = cut - start;

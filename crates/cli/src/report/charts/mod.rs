@@ -9,14 +9,16 @@ mod scatter;
 mod share;
 mod timeline;
 mod tipping;
+mod who_paid;
 
 pub(super) use distribution::histogram;
 pub(super) use levels::{densest, level_map, shade_steps};
-pub(super) use range::{RangeRow, dot_range, linked_strip, quantile, who_paid};
+pub(super) use range::{RangeRow, dot_range, linked_strip, quantile};
 pub(super) use scatter::blind_scatter;
 pub(super) use share::{placebo, share_curve};
 pub(super) use timeline::{blind_hours, lending_bars, price_and_liquidations};
 pub(super) use tipping::tipping_map;
+pub(super) use who_paid::who_paid;
 
 use super::svg::{Anchor, Area, Scale, Svg};
 use super::text::{DAY, clock, day_month};

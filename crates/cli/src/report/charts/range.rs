@@ -1,9 +1,9 @@
-//! Ranges and strips: variants against the replay, linked against independent depth, who paid.
+//! Ranges and strips: variants against the replay, linked against independent depth.
 
-use super::super::data::{LinkedCase, Waterfall};
+use super::super::data::LinkedCase;
 use super::super::svg::{Anchor, Area, Marker, Scale, Spread, Svg, extent};
-use super::super::text::{compact, sum, to_f64};
-use super::{NARROW, WIDE, x_axis};
+use super::super::text::{compact, to_f64};
+use super::{NARROW, x_axis};
 
 /// One line of a dot-range chart.
 #[derive(Debug, Clone)]
@@ -91,46 +91,4 @@ pub(in super::super) fn linked_strip(title: &str, cases: &[&LinkedCase]) -> Opti
 pub(in super::super) fn quantile(sorted: &[f64], level: f64) -> Option<f64> {
     let rank = (level.clamp(0.0, 1.0) * sorted.len() as f64).ceil() as usize;
     sorted.get(rank.saturating_sub(1)).copied()
-}
-
-/// One bar: who bore the bad debt, in the order in which they pay.
-pub(in super::super) fn who_paid(data: &Waterfall) -> Option<String> {
-    let events = &data.events;
-    let column = |pick: &dyn Fn(&super::super::data::WaterfallRow) -> String| -> f64 {
-        let texts: Vec<String> = events.iter().map(pick).collect();
-        sum(texts.iter().map(String::as_str)).and_then(|e| to_f64(&e.text())).unwrap_or(0.0)
-    };
-    let mut parts: Vec<(String, f64)> = data
-        .layers
-        .iter()
-        .enumerate()
-        .map(|(i, name)| (name.clone(), column(&|e| e.layers.get(i).cloned().unwrap_or_default())))
-        .collect();
-    parts.push(("winners".to_owned(), column(&|e| e.winners.clone())));
-    parts.push(("suppliers".to_owned(), column(&|e| e.suppliers.clone())));
-    parts.push(("residual".to_owned(), column(&|e| e.residual.clone())));
-    parts.retain(|(_, amount)| *amount > 0.0);
-    let total: f64 = parts.iter().map(|p| p.1).sum();
-    if total <= 0.0 {
-        return None;
-    }
-    let rows = parts.len() as f64;
-    let mut svg = Svg::new(WIDE, 20.0 + 30.0 * rows, &format!("Who bore the bad debt: {}", data.run));
-    let x = Scale::new(Spread::Linear, (0.0, total), (190.0, WIDE - 130.0));
-    let mut from = 0.0;
-    for (i, (name, amount)) in parts.iter().enumerate() {
-        let y = 8.0 + 30.0 * i as f64;
-        let class = if name == "residual" { "fill-unimplied" } else { "fill-simulated" };
-        svg.text("row", (182.0, y + 15.0), Anchor::End, name);
-        svg.rect(
-            class,
-            Area { x: x.at(from), y, width: (x.at(from + amount) - x.at(from)).max(1.5), height: 20.0 },
-        );
-        svg.line("grid", (x.at(from + amount), y + 20.0), (x.at(from + amount), y + 30.0));
-        let share = amount / total * 100.0;
-        let label = format!("{} ({share:.1} %)", compact(*amount));
-        svg.text("tick", (x.at(from + amount) + 6.0, y + 15.0), Anchor::Start, &label);
-        from += amount;
-    }
-    Some(svg.finish())
 }

@@ -200,6 +200,12 @@ pub(crate) struct WaterfallRow {
     pub account_margin: String,
     /// Paid by each layer, in the order of [`Waterfall::layers`].
     pub layers: Vec<String>,
+    /// Of that, what came later than the loss, in the same order.
+    #[serde(default)]
+    pub late: Vec<String>,
+    /// Drawn on a promise of each layer and not paid: not part of what was paid.
+    #[serde(default)]
+    pub unpaid: Vec<String>,
     /// Taken from winners (auto-deleveraging).
     pub winners: String,
     /// Borne by suppliers of a pool.

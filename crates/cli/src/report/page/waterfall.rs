@@ -3,10 +3,12 @@
 use super::super::charts;
 use super::super::data::{Waterfall, WaterfallRow};
 use super::super::text::{Exact, date_time, esc, group, sum, to_f64};
-use super::parts::{Table, nothing, paragraph, passed, wide_figure};
+use super::parts::{Swatch, Table, details, legend, nothing, paragraph, passed, wide_figure};
 
 /// Events printed one by one; the others are summed exactly in one row.
 const EVENTS_PRINTED: usize = 40;
+/// Events drawn one by one.
+const EVENTS_DRAWN: usize = 8;
 
 /// Every waterfall given, one after the other.
 pub(super) fn waterfalls(all: &[Waterfall]) -> String {
@@ -26,11 +28,50 @@ fn waterfall(data: &Waterfall) -> String {
     if data.events.is_empty() {
         return heading + &nothing("there was no deleveraging event");
     }
-    let chart = charts::who_paid(data).map_or_else(
-        || paragraph("There was no bad debt: nobody had to pay."),
-        |svg| wide_figure(&svg, "", &format!("Who bore the bad debt, {}.", data.unit)),
-    );
-    heading + &chart + &table(data)
+    let all: Vec<&WaterfallRow> = data.events.iter().collect();
+    let every = details("Every event as a table", &table(data));
+    let Some(chart) = charts::who_paid(&data.run, &data.layers, &all) else {
+        return heading + &paragraph("There was no bad debt: nobody had to pay.") + &every;
+    };
+    let promised = data.events.iter().flat_map(|e| e.late.iter().chain(&e.unpaid)).any(|x| not_zero(x));
+    let keys = if promised {
+        legend(&[
+            (Swatch::Fill("fill-simulated"), "paid at once"),
+            (Swatch::Fill("fill-second"), "paid later"),
+            (Swatch::Fill("mark"), "promised and not paid"),
+        ])
+    } else {
+        String::new()
+    };
+    let note = format!("Who bore the bad debt of all events, {}.", data.unit);
+    heading + &wide_figure(&chart, &keys, &note) + &by_event(data) + &every
+}
+
+/// The same stair for each of the largest events, folded away.
+fn by_event(data: &Waterfall) -> String {
+    let mut with: Vec<&WaterfallRow> = data.events.iter().filter(|e| not_zero(&e.bad_debt)).collect();
+    if with.len() < 2 {
+        return String::new(); // the figure of all is its figure
+    }
+    with.sort_by(|a, b| {
+        let size = |e: &WaterfallRow| to_f64(&e.bad_debt).unwrap_or(0.0);
+        size(b).total_cmp(&size(a)).then(a.opened.cmp(&b.opened))
+    });
+    with.truncate(EVENTS_DRAWN);
+    with.sort_by_key(|e| e.opened);
+    let figures: String = with
+        .into_iter()
+        .filter_map(|e| {
+            let name = format!("{}, {}", e.event, date_time(e.opened));
+            let svg = charts::who_paid(&name, &data.layers, &[e])?;
+            Some(wide_figure(&svg, "", &format!("{name}: who bore {} {}.", group(&e.bad_debt), data.unit)))
+        })
+        .collect();
+    details("The largest events, one by one", &figures)
+}
+
+fn not_zero(amount: &str) -> bool {
+    to_f64(amount).is_some_and(|x| x != 0.0)
 }
 
 fn table(data: &Waterfall) -> String {
