@@ -4,7 +4,7 @@
 //! without I/O: an insurer cannot stall a liquidation. Settlement follows; short, late or denied is a fact, and the next
 //! layer carries the gap.
 
-use alloc::{boxed::Box, string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use async_trait::async_trait;
 use cofferdam_core::{
     AssetId, DrawId, EventId, GroupId, LayerId, MarketId, MathError, Millis, Ppb, Quanta, Rounding,
@@ -360,4 +360,23 @@ pub trait InsuranceProvider: Debug + Send + Sync {
     async fn capacity(&self, layer: LayerId, at: Millis) -> Result<Quanta, ProviderError>;
     /// Settles a draw.
     async fn settle(&self, id: DrawId, draw: &Draw) -> Result<Payment, ProviderError>;
+}
+
+#[async_trait]
+impl<P: InsuranceProvider + ?Sized> InsuranceProvider for Arc<P> {
+    async fn manifest(&self) -> Result<Manifest, ProviderError> {
+        (**self).manifest().await
+    }
+    async fn quote(&self, request: &QuoteRequest) -> Result<QuoteTerms, ProviderError> {
+        (**self).quote(request).await
+    }
+    async fn commit(&self, request: &CommitRequest) -> Result<Cover, ProviderError> {
+        (**self).commit(request).await
+    }
+    async fn capacity(&self, layer: LayerId, at: Millis) -> Result<Quanta, ProviderError> {
+        (**self).capacity(layer, at).await
+    }
+    async fn settle(&self, id: DrawId, draw: &Draw) -> Result<Payment, ProviderError> {
+        (**self).settle(id, draw).await
+    }
 }

@@ -20,6 +20,8 @@
 struct Readme;
 
 mod desk;
+#[cfg(feature = "guard")]
+pub mod guard;
 
 pub use desk::{Attended, DeskError, InsuranceDesk, Line, Note, What};
 
