@@ -13,7 +13,7 @@ const FLOORS: [&[&str]; 10] = [
     &DOMAIN,
     &["stack"],
     &["protocols"],
-    &["runtime"],
+    &["runtime", "insurance-http"],
     &["market-sim"],
     &["forecast"],
     &["testkit"],
