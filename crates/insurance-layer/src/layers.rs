@@ -135,8 +135,9 @@ impl Band {
 }
 
 /// Excess of loss per event: of the losses of one event taken together, the part between `attachment` and `attachment +
-/// limit`, and of that what this loss adds. A loss without an event is an event of its own. One limit per event; no
-/// reinstatement premium.
+/// limit`, and of that what this loss adds. A loss without an event is an event of its own. One limit per event, and as many
+/// events as it takes, unless [`ExcessOfLoss::reinstated`] says how often the limit is restored. What that costs is
+/// [`pricing::reinstatement_premium`](crate::pricing::reinstatement_premium).
 ///
 /// The attachment is on the whole loss, not on what is left of it: what earlier layers pay does not lower it. What the
 /// layer did not pay of an earlier loss (because somebody before it did, or because it had no capacity) is not made up
@@ -162,12 +163,33 @@ impl Band {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExcessOfLoss {
     band: Band,
+    reinstatements: Option<u32>,
 }
 
 impl ExcessOfLoss {
     /// `limit` (above zero) in excess of `attachment` (zero or more), per event, in quanta.
     pub fn new(attachment: Quanta, limit: Quanta) -> Result<Self, InsuranceError> {
-        Band::new(attachment, limit).map(|band| Self { band })
+        Band::new(attachment, limit).map(|band| Self { band, reinstatements: None })
+    }
+
+    /// The same with its limit restored so often: it pays `limit x (reinstatements + 1)` in its life, and `limit` per event.
+    ///
+    /// ```
+    /// use cofferdam_core::Quanta;
+    /// use cofferdam_insurance_layer::ExcessOfLoss;
+    /// let layer = ExcessOfLoss::new(Quanta::new(100), Quanta::new(50))?.reinstated(1);
+    /// assert_eq!(layer.reinstatements(), Some(1));
+    /// # Ok::<(), cofferdam_insurance_layer::InsuranceError>(())
+    /// ```
+    #[must_use]
+    pub const fn reinstated(self, times: u32) -> Self {
+        Self { reinstatements: Some(times), ..self }
+    }
+
+    /// How often the limit is restored; `None`: always.
+    #[must_use]
+    pub const fn reinstatements(&self) -> Option<u32> {
+        self.reinstatements
     }
 
     /// The band it covers, in losses of one event.
@@ -179,7 +201,12 @@ impl ExcessOfLoss {
 
 impl InsuranceLayer for ExcessOfLoss {
     fn respond(&self, loss: &Loss, left: Quanta, standing: &Standing) -> Result<Quanta, InsuranceError> {
-        self.band.added(loss.event_before, loss, left, standing.drawn_event)
+        let answer = self.band.added(loss.event_before, loss, left, standing.drawn_event)?;
+        let Some(times) = self.reinstatements else { return Ok(answer) };
+        let limits = i128::from(times).checked_add(1).and_then(|n| n.checked_mul(self.band.limit.get()));
+        // a life that is longer than there are numbers for ends nothing
+        let life = limits.map_or(Quanta::new(Quanta::LIMIT), |l| Quanta::new(l.min(Quanta::LIMIT)));
+        Ok(answer.min(life.try_sub(standing.drawn_total)?.positive_part()))
     }
 }
 

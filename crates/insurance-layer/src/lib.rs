@@ -28,9 +28,11 @@ mod escrowed;
 mod layers;
 mod mutual;
 mod offset;
+pub mod pricing;
 mod programme;
 #[cfg(feature = "registry")]
 pub mod registry;
+mod stake;
 
 pub use book::{CommitmentBook, Drawn};
 /// The vocabulary that the contract is written in, for a crate that depends on this one alone.
@@ -48,6 +50,7 @@ pub use layers::{AggregateStopLoss, Band, ExcessOfLoss, Fund, MarketFund, QuotaB
 pub use mutual::Mutual;
 pub use offset::{Deposit, OffsetPool, Part, PartSum, SCALES};
 pub use programme::{Entry, Gap, Programme, Response};
+pub use stake::{Stake, StakePool, StakeTerms, by_seniority};
 
 /// The version of the provider contract in this crate; a [`Manifest`] states the one its provider speaks.
 pub const API_VERSION: u32 = 1;

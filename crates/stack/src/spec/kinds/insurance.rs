@@ -76,6 +76,8 @@ module! {
         attachment: Number ["amount of the numeraire"],
         /// The most it pays per event.
         limit: Number ["amount of the numeraire"],
+        /// How often the limit is restored.
+        reinstatements: Option<u32> ["count", "always"],
     }
 }
 
@@ -84,7 +86,8 @@ impl LayerSpec for ExcessOfLossSpec {
     fn build(&self, ctx: &Context<'_>, layer: LayerId) -> Result<Entry, ConfigError> {
         let attachment = ctx.quanta("attachment", &self.attachment)?;
         let limit = ctx.quanta("limit", &self.limit)?;
-        Ok(Entry::excess_of_loss(layer, ctx.check(self, ExcessOfLoss::new(attachment, limit))?))
+        let terms = ctx.check(self, ExcessOfLoss::new(attachment, limit))?;
+        Ok(Entry::excess_of_loss(layer, self.reinstatements.map_or(terms, |times| terms.reinstated(times))))
     }
 }
 
