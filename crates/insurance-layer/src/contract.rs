@@ -131,6 +131,9 @@ pub enum InsuranceError {
         /// The amount it was made for.
         amount: Quanta,
     },
+    /// A layer that gives no answer: one that lies outside and trapped, ran out of what it may use, or refused. It counts as zero.
+    #[error("no answer: {0}")]
+    NoAnswer(String),
     /// A draw of more than a layer has committed.
     #[error("layer {layer} can pay {capacity} quanta, not {asked}")]
     OverCapacity {

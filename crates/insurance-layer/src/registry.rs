@@ -150,6 +150,8 @@ pub struct Site<'a> {
     pub assets: &'a [String],
     /// The names of the markets; the place of each is its id.
     pub markets: &'a [String],
+    /// The folder of the stack file, for layers that lie beside it; empty where it was no file, or lies in the working directory.
+    pub folder: &'a str,
 }
 
 impl Site<'_> {

@@ -96,6 +96,12 @@ impl<'a> Context<'a> {
         self.refuse(&field.unwrap_or_default(), value, accepted)
     }
 
+    /// The folder of the file, empty where its name has none.
+    #[must_use]
+    pub fn folder(&self) -> &str {
+        self.ground.file.rsplit_once('/').map_or("", |(folder, _)| folder)
+    }
+
     /// A quantum is 10^this of the numeraire.
     #[must_use]
     pub const fn quantum_exponent(&self) -> i8 {

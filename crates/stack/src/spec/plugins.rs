@@ -56,6 +56,7 @@ impl Terms {
             quantum_exponent: ctx.quantum_exponent(),
             assets: ctx.names().assets(),
             markets: ctx.names().markets(),
+            folder: ctx.folder(),
         };
         let terms = ctx.check(plugin, plugin.build(&site))?;
         Ok(Entry::custom(layer, terms))
