@@ -11,6 +11,8 @@
 //! | `insurance_layer` | `insurance-layer` | the contract of a layer and the waterfall |
 //! | `circuit_breaker` | `circuit-breaker` | what to stop, for how long, and what never |
 //! | `stack` | `stack` | the rooms composed: `decide`, `evolve`, specs |
+//! | `runtime` | `runtime` (off by default) | the edge: insurers are asked, and what they say is reported |
+//! | `insurance_http` | `insurance-http` (off by default) | insurers at the other end of HTTP |
 //! | `sim` | `sim` (off by default) | the market around a stack, simulated |
 //! | `forecast` | `forecast` (off by default) | what instruments would be worth in each scenario |
 //!
@@ -32,6 +34,9 @@ pub use cofferdam_core as core;
 #[cfg(feature = "forecast")]
 #[doc(inline)]
 pub use cofferdam_forecast as forecast;
+#[cfg(feature = "insurance-http")]
+#[doc(inline)]
+pub use cofferdam_insurance_http as insurance_http;
 #[cfg(feature = "insurance-layer")]
 #[doc(inline)]
 pub use cofferdam_insurance_layer as insurance_layer;
@@ -50,6 +55,9 @@ pub use cofferdam_market_sim as sim;
 #[cfg(feature = "oracle")]
 #[doc(inline)]
 pub use cofferdam_oracle as oracle;
+#[cfg(feature = "runtime")]
+#[doc(inline)]
+pub use cofferdam_runtime as runtime;
 #[cfg(feature = "stack")]
 #[doc(inline)]
 pub use cofferdam_stack as stack;
