@@ -29,6 +29,8 @@ pub struct Line {
     pub renew_ahead: Millis,
     /// After a refusal, or an answer that did not come, it is asked again after so long.
     pub ask_again: Millis,
+    /// A draw that is still owed so long after it was asked for first is given up, and the next layer asked for it. `None`: it is waited for.
+    pub patience: Option<Millis>,
     /// An offer that costs more for a term is not taken up.
     pub premium_at_most: Option<Quanta>,
 }
@@ -95,6 +97,11 @@ pub enum What {
         /// Why.
         error: ProviderError,
     },
+    /// A draw was owed for longer than [`Line::patience`]: it counts as not paid.
+    GivenUp {
+        /// Which draw.
+        draw: DrawId,
+    },
     /// The cover or the payment does not fit into the numbers that there are, or is not what was asked for: it counts as none.
     Unsound {
         /// What was wrong with it.
@@ -126,7 +133,15 @@ pub enum What {
 pub struct InsuranceDesk {
     desks: BTreeMap<LayerId, Placed>,
     /// Draws that are asked for again later.
-    later: BTreeMap<DrawId, Millis>,
+    later: BTreeMap<DrawId, Waiting>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    /// When it was asked for first, by this desk.
+    since: Millis,
+    /// When it is asked for again.
+    again: Millis,
 }
 
 #[derive(Debug)]
@@ -166,7 +181,7 @@ impl Overlap {
 
 impl Line {
     /// Cover of all losses of a layer up to a limit, by one insurer, at whatever premium, term after term without a gap: the next term
-    /// is asked for when a tenth of one is left, and after a refusal again each minute.
+    /// is asked for when a tenth of one is left, and after a refusal again each minute. A draw is waited for for a week.
     #[must_use]
     pub const fn new(layer: LayerId, limit: Quanta, term: Millis) -> Self {
         Self {
@@ -179,6 +194,7 @@ impl Line {
             term,
             renew_ahead: Millis(term.0 / 10),
             ask_again: Millis(60_000),
+            patience: Some(Millis(604_800_000)),
             premium_at_most: None,
         }
     }
@@ -236,31 +252,45 @@ impl InsuranceDesk {
         self.later.retain(|id, _| state.draws().any(|d| d.id == *id));
         for draw in state.draws().filter(|d| !d.paid) {
             let Some(placed) = self.desks.get(&draw.layer) else { continue };
-            if self.later.get(&draw.id).is_some_and(|at| *at > now) {
+            let before = self.later.get(&draw.id).copied();
+            let since = before.map_or(now, |w| w.since);
+            let last = placed.line.patience.and_then(|p| since.try_add(p).ok());
+            if before.is_some_and(|w| w.again > now) {
                 continue;
             }
             let asked = Draw { layer: draw.layer, amount: draw.value };
             let answer = placed.insurer.settle(draw.id, &asked).await;
-            let again = |until: Millis| Some(until.max(now.try_add(Millis(1)).unwrap_or(now)));
             let retry = now.try_add(placed.line.ask_again).unwrap_or(now);
             let (paid, later) = match &answer {
                 Ok(Payment::Paid) => (Some(draw.amount), None),
                 Ok(Payment::Partly { paid }) => (Some(atoms(draw, *paid)), None),
                 Ok(Payment::Denied { .. }) => (Some(Amount::ZERO), None),
-                Ok(Payment::Pending { until } | Payment::Disputed { until, .. }) => (None, again(*until)),
-                Err(e) if e.retryable => (None, again(retry)),
+                Ok(Payment::Pending { until } | Payment::Disputed { until, .. }) => (None, Some(*until)),
+                Err(e) if e.retryable => (None, Some(retry)),
                 Err(_) => (Some(Amount::ZERO), None),
             };
-            out.reports.extend(paid.map(|paid| Body::Settlement { draw: draw.id, paid }));
-            match later {
-                Some(at) => self.later.insert(draw.id, at),
-                None => self.later.remove(&draw.id),
-            };
-            let what = match answer {
+            let mut say = |what| out.notes.push(Note { at: now, layer: draw.layer, what });
+            say(match answer {
                 Ok(payment) => What::Settled { draw: draw.id, payment },
                 Err(error) => What::NoAnswer { draw: draw.id, error },
-            };
-            out.notes.push(Note { at: now, layer: draw.layer, what });
+            });
+            let given_up = later.is_some() && last.is_some_and(|last| now >= last);
+            if given_up {
+                say(What::GivenUp { draw: draw.id });
+            }
+            let paid = paid.or(given_up.then_some(Amount::ZERO));
+            out.reports.extend(paid.map(|paid| Body::Settlement { draw: draw.id, paid }));
+            match later.filter(|_| !given_up) {
+                Some(at) => {
+                    // not before a moment has passed, and not after patience has
+                    let again =
+                        at.max(now.try_add(Millis(1)).unwrap_or(now)).min(last.unwrap_or(Millis::MAX));
+                    self.later.insert(draw.id, Waiting { since, again });
+                }
+                None => {
+                    self.later.remove(&draw.id);
+                }
+            }
         }
         for placed in self.desks.values_mut() {
             let layer = placed.line.layer;

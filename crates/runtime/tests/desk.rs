@@ -183,6 +183,23 @@ fn an_answer_becomes_a_settlement_and_the_next_layer_pays_the_gap() {
 }
 
 #[test]
+fn who_is_late_for_too_long_is_given_up_and_the_next_layer_pays() {
+    let never = Payment::Pending { until: Millis::MAX };
+    let insurer = Scripted::new(std::iter::repeat_n(Ok(never), 9));
+    let mut desk = Desk::new(Line { patience: Some(Millis(90_000)), ..line() }, insurer.clone());
+    desk.attend();
+    desk.crash(2);
+    assert_eq!((settled(&desk.attend()), desk.fund().as_str()), (None, "4500"));
+    let _ = desk.scene.wait(LATER.0);
+    assert_eq!((settled(&desk.attend()), desk.open_draws()), (None, 1));
+    let _ = desk.scene.wait(LATER.0);
+    let attended = desk.attend();
+    assert_eq!((settled(&attended), desk.fund().as_str(), desk.open_draws()), (Some(0), "3500", 0));
+    assert!(attended.notes.iter().any(|n| matches!(n.what, What::GivenUp { .. })));
+    assert_eq!(insurer.asked.lock().unwrap().len(), 2, "asked first, and once more before it is given up");
+}
+
+#[test]
 fn a_desk_that_begins_anew_goes_on_where_the_last_one_stopped() {
     let insurer = Scripted::new([Err(failed("timeout", true))]);
     let mut desk = Desk::new(line(), insurer.clone());
