@@ -30,6 +30,10 @@ use bindings::cofferdam::insurance_layer::values as wit;
 
 /// The longest component that is loaded, in bytes.
 const BYTES_MAX: u64 = 64 << 20;
+/// Instances of core modules, and tables, that a component may be made of: those of other languages link some libraries.
+const PARTS_MAX: usize = 64;
+/// Elements of one table: functions that are called through pointers.
+const TABLE_MAX: usize = 1 << 16;
 /// What a component says in an error is cut to so many characters.
 const WORDS_MAX: usize = 200;
 
@@ -38,7 +42,7 @@ const WORDS_MAX: usize = 200;
 pub struct Limits {
     /// Fuel for one call, about one for each instruction.
     pub fuel: u64,
-    /// Bytes of memory.
+    /// Bytes of its memory, of which it has one.
     pub memory: usize,
 }
 
@@ -134,7 +138,11 @@ impl Component {
         let bad = |e: wasmtime::Error| LoadError::Component(words(&e));
         let mut config = Config::new();
         // the same bits on every machine
-        config.consume_fuel(true).cranelift_nan_canonicalization(true).max_wasm_stack(512 << 10);
+        config
+            .consume_fuel(true)
+            .cranelift_nan_canonicalization(true)
+            .relaxed_simd_deterministic(true)
+            .max_wasm_stack(512 << 10);
         let engine = Engine::new(&config).map_err(bad)?;
         let component = wasmtime::component::Component::new(&engine, bytes).map_err(bad)?;
         if let Some((name, _)) =
@@ -154,8 +162,10 @@ impl Component {
     }
 
     fn start(&self, limits: Limits, parameters: &[(String, String)]) -> Result<Live, String> {
-        let host = Host { limits: StoreLimitsBuilder::new().memory_size(limits.memory).build() };
-        let mut store = Store::new(&self.engine, host);
+        // a limit of a size holds for each memory and each table: how many there are has to be limited as well
+        let bounds = StoreLimitsBuilder::new().memory_size(limits.memory).memories(1);
+        let bounds = bounds.instances(PARTS_MAX).tables(PARTS_MAX).table_elements(TABLE_MAX);
+        let mut store = Store::new(&self.engine, Host { limits: bounds.build() });
         store.limiter(|h| &mut h.limits);
         let fuel = |store: &mut Store<Host>| store.set_fuel(limits.fuel).map_err(|e| words(&e));
         fuel(&mut store)?;

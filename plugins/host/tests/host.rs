@@ -37,6 +37,11 @@ fn acme(component: &Component) -> WasmLayer {
     WasmLayer::new(component.clone(), with, Limits::default()).unwrap()
 }
 
+fn digest(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    sha2::Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+}
+
 fn loss(before: i128, amount: i128) -> Loss {
     Loss {
         event: Some(EventId(1)),
@@ -115,11 +120,7 @@ fn a_component_is_the_one_that_was_named_and_takes_its_parameters() {
 fn who_imports_something_is_refused_by_its_name() {
     let text = "(component (import \"wasi:clocks/wall-clock@0.2.0\" (instance)))";
     let bytes = wat::parse_str(text).unwrap();
-    let digest = {
-        use sha2::Digest;
-        sha2::Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect::<String>()
-    };
-    let said = Component::new(&bytes, &digest).unwrap_err();
+    let said = Component::new(&bytes, &digest(&bytes)).unwrap_err();
     assert_eq!(
         said.to_string(),
         "imports wasi:clocks/wall-clock@0.2.0; accepted is a component that imports nothing"
@@ -178,4 +179,79 @@ fn who_trapped_begins_anew_and_who_remembers_is_caught_by_the_suite() {
         assert!(matches!(said, Err(LoadError::Configure(_))), "{how}");
     }
     assert!(matches!(rogue("takes money").quote_all(&[]), Ok(all) if all.is_empty()));
+}
+
+/// An unsigned LEB128.
+fn put(mut number: usize, to: &mut Vec<u8>) {
+    while number > 127 {
+        to.push((number & 127) as u8 | 128);
+        number >>= 7;
+    }
+    to.push(number as u8);
+}
+
+fn get(bytes: &[u8], at: &mut usize) -> usize {
+    let (mut number, mut shift) = (0, 0);
+    loop {
+        let byte = bytes[*at];
+        *at += 1;
+        number |= usize::from(byte & 127) << shift;
+        shift += 7;
+        if byte < 128 {
+            return number;
+        }
+    }
+}
+
+/// The rogue with one more core module, instantiated so often when it starts: sections that are appended to the file.
+fn rogue_with(module: &str, instances: usize) -> Vec<u8> {
+    let mut bytes = std::fs::read(path(ROGUE)).unwrap();
+    let (mut at, mut modules) = (8, 0);
+    while at < bytes.len() {
+        modules += usize::from(bytes[at] == 1);
+        at += 1;
+        at += get(&bytes, &mut at);
+    }
+    let module = wat::parse_str(module).unwrap();
+    bytes.push(1); // a core module
+    put(module.len(), &mut bytes);
+    bytes.extend(module);
+    for _ in 0..instances {
+        let mut section = vec![1, 0]; // one instance, of a module
+        put(modules, &mut section);
+        section.push(0); // without imports
+        bytes.push(2);
+        put(section.len(), &mut bytes);
+        bytes.extend(section);
+    }
+    bytes
+}
+
+/// A bound on each memory and each table is none on all of them.
+#[test]
+fn what_a_component_is_made_of_is_bounded() {
+    // deterministic: zero for what is no number, where the machine's own instruction says i32::MIN
+    let no_number = "(module (func $f (if (v128.any_true (i32x4.relaxed_trunc_f32x4_s
+        (v128.const f32x4 nan nan nan nan))) (then unreachable))) (start $f))";
+    let tables = format!("(module {})", "(table 1 funcref)".repeat(64));
+    for (module, instances, said) in [
+        ("(module)", 1, None),
+        ("(module)", 64, Some("instance count too high")),
+        ("(module (memory 1))", 1, Some("memory count too high")),
+        ("(module (table 65536 funcref))", 1, None),
+        ("(module (table 65537 funcref))", 1, Some("exceeds table limits")),
+        (&tables, 1, Some("table count too high")),
+        (no_number, 1, None),
+    ] {
+        let bytes = rogue_with(module, instances);
+        let component = Component::new(&bytes, &digest(&bytes)).unwrap();
+        let found = WasmLayer::new(component, parameters(&[("how", "pays")]), Limits::default());
+        match said {
+            None => assert_eq!(ask(&found.unwrap(), 0, 10), Ok(Quanta::new(10)), "{instances} of {module}"),
+            Some(said) => {
+                let found = found.unwrap_err().to_string();
+                assert!(found.contains(said), "{instances} of {module}: {found}");
+            }
+        }
+    }
 }
