@@ -148,11 +148,8 @@ async fn capacity(
     Path(layer): Path<String>,
     when: Result<Query<When>, QueryRejection>,
 ) -> Result<Json<wire::Capacity>, Failed> {
-    let number = layer.parse().map_err(|_| wire::WireError {
-        field: "layer",
-        value: format!("{:?}", layer.chars().take(80).collect::<String>()),
-        accepted: "a whole number from 0 to 2^32 - 1",
-    })?;
+    let accepted = "a whole number from 0 to 2^32 - 1";
+    let number = layer.parse().map_err(|_| wire::fault("layer", &layer, accepted))?;
     let Query(when) = when.map_err(|e| unreadable(format!("at: {}", e.body_text())))?;
     let capacity = insurer.capacity(LayerId(number), Millis(when.at)).await?;
     Ok(Json(wire::Capacity { capacity: capacity.to_string() }))

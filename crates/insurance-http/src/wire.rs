@@ -21,7 +21,7 @@ pub struct WireError {
 /// The largest time that every JSON reader keeps whole: 2^53 - 1.
 const TIME_MAX: u64 = (1 << 53) - 1;
 
-fn fault(field: &'static str, value: &str, accepted: &'static str) -> WireError {
+pub(crate) fn fault(field: &'static str, value: &str, accepted: &'static str) -> WireError {
     // what a stranger sent is not repeated at any length
     WireError { field, value: format!("{:?}", value.chars().take(80).collect::<String>()), accepted }
 }
